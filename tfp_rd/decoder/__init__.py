@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoders d(x|z): callables from codes to distributions of binary images."""

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Marginal `-`: the standard normal, which learns nothing."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+__all__ = ['StandardNormal', 'build']
+
+tfd = tfp.distributions
+
+
+class StandardNormal(tf.Module):
+  """The marginal m(z) = N(0, I).
+
+  Args:
+    latent_size: Dimensions k of z.
+    dtype: Type of z.
+  """
+
+  def __init__(self, latent_size, *, dtype='float32'):
+    super().__init__()
+    self._latent_size = latent_size
+    self._dtype = dtype
+
+  def __call__(self, *, condition=None):
+    """Returns a distribution of event shape `[k]`.
+
+    Args:
+      condition: `[..., c]`; only its leading shape matters, which becomes the
+        batch shape.
+    """
+    leading = [] if condition is None else tf.shape(condition)[:-1]
+    loc = tf.zeros(tf.concat([leading, [self._latent_size]], 0), self._dtype)
+    return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
+
+
+def build(spec, *, seed, encoder, images):
+  """Returns the marginal of a `tfp_rd.architecture.Spec`."""
+  del seed, encoder, images
+  return StandardNormal(spec.latent_size, dtype=spec.dtype)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Any leading shape in, one batch axis inside, the leading shape out again."""
+
+import tensorflow as tf
+
+__all__ = ['flatten', 'restore', 'rows']
+
+
+def flatten(x, event_ndims: int):
+  """Merges all leading axes into one.
+
+  Args:
+    x: `[..., e1, ..., en]`, where `n = event_ndims`.
+    event_ndims: Number of trailing axes to keep.
+
+  Returns:
+    flat: `[N, e1, ..., en]`.
+    leading: Shape of the merged axes, for `restore`.
+  """
+  x = tf.convert_to_tensor(x)
+  shape = x.shape if x.shape.is_fully_defined() else tf.shape(x)
+  rank = x.shape.rank - event_ndims
+  leading, event = shape[:rank], shape[rank:]
+  if rank == 1:
+    return x, leading
+  return tf.reshape(x, tf.concat([[-1], event], 0)), leading
+
+
+def restore(flat, leading):
+  """Undoes `flatten` for a tensor `[N, ...]`: returns `[*leading, ...]`."""
+  rank = leading.shape[0] if tf.is_tensor(leading) else len(leading)
+  if rank == 1:
+    return flat
+  event = flat.shape[1:]
+  if not event.is_fully_defined():
+    event = tf.shape(flat)[1:]
+  return tf.reshape(flat, tf.concat([leading, event], 0))
+
+
+def rows(x, leading):
+  """Broadcasts vectors to given leading axes and merges these.
+
+  Args:
+    x: `[..., c]`, or `None`.
+    leading: Shape of the leading axes.
+
+  Returns:
+    `[N, c]` where N is the product of `leading`; `None` for `None`.
+  """
+  if x is None:
+    return None
+  full = tf.broadcast_to(x, tf.concat([leading, tf.shape(x)[-1:]], 0))
+  return tf.reshape(full, [-1, x.shape[-1]])

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's five gated convolutions, and the deconvolutions that mirror them.
+
+    image -> (w0,5,1) (w0,5,2) (w1,5,1) (w1,5,2) (w2, what remains) -> features
+    latent -> (w1, what remains) (w1,5,1) (w1,5,2) (w0,5,1) (w0,5,2) (w0,4,1)
+           -> linear (1,5,1) -> logits
+
+At 28x28 what remains is 7x7, as printed in the paper.  At other sizes the map
+after two halvings remains, and what the doublings add too much is cropped.
+
+#### References
+
+[1]: Alexander A. Alemi et al. Fixing a Broken ELBO. In _International
+     Conference on Machine Learning_, 2018, Appendix F.
+     https://arxiv.org/abs/1711.00464
+"""
+
+import tensorflow as tf
+
+from tfp_rd.network import batch, gated, initial
+
+__all__ = ['Convolutions', 'Deconvolutions', 'WIDTHS']
+
+WIDTHS = {'small': (16, 32, 64), 'paper': (32, 64, 256)}
+
+
+class Convolutions(tf.Module):
+  """Five gated convolutions: `[..., H, W, C] -> [..., F]`.
+
+  Args:
+    image_shape: (H, W, C).
+    widths: Features of the three stages; F is the last.
+    condition_size: Width of the condition, 0 for none.
+    dropout: Rate at which hidden feature maps are dropped in training.
+    seed: Seed of the initial weights.
+    dtype: Type of the weights.
+  """
+
+  def __init__(
+    self, image_shape, *, widths, condition_size, dropout, seed, dtype
+  ):
+    super().__init__()
+    self._dropout = dropout
+    self._dtype = dtype
+    low, mid, high = widths
+    rest = remaining(image_shape)
+    table = [
+      (low, (5, 5), 1, 'SAME'),
+      (low, (5, 5), 2, 'SAME'),
+      (mid, (5, 5), 1, 'SAME'),
+      (mid, (5, 5), 2, 'SAME'),
+      (high, rest, 1, 'VALID'),
+    ]
+    inputs = [image_shape[-1], *[row[0] for row in table]]
+    seeds = initial.split(seed, len(table))
+    self._layers = [
+      gated.GatedConv(
+        i,
+        o,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        condition_size=condition_size,
+        seed=s,
+        dtype=dtype,
+      )
+      for i, (o, kernel, stride, padding), s in zip(
+        inputs, table, seeds, strict=False
+      )
+    ]
+
+  def __call__(self, x, *, condition=None, seed=None):
+    """Computes features.
+
+    Args:
+      x: `[..., H, W, C]` in [0, 1]; mapped to [-1, 1] inside.
+      condition: `[..., c]`, broadcast against x's leading axes.
+      seed: Seed of the dropout; `None` drops nothing.
+
+    Returns:
+      `[..., F]`.
+    """
+    h, leading = batch.flatten(tf.cast(x, self._dtype), 3)
+    condition = batch.rows(condition, leading)
+    h = 2.0 * h - 1.0
+    for n, layer in enumerate(self._layers):
+      h = layer(h, condition)
+      if seed is not None and n + 1 < len(self._layers):
+        h = gated.dropout(h, self._dropout, initial.fold_in(seed, n))
+    return batch.restore(h[:, 0, 0], leading)
+
+
+class Deconvolutions(tf.Module):
+  """Six gated deconvolutions and a linear one: `[..., k] -> [..., H, W, C]`.
+
+  Args:
+    latent_size: k.
+    image_shape: (H, W, C) of the logits.
+    widths: Features of the stages; the first two are used.
+    condition_size: Width of the condition, 0 for none.
+    dropout: Rate at which hidden feature maps are dropped in training.
+    seed: Seed of the initial weights.
+    dtype: Type of the weights.
+  """
+
+  def __init__(
+    self,
+    latent_size,
+    image_shape,
+    *,
+    widths,
+    condition_size,
+    dropout,
+    seed,
+    dtype,
+  ):
+    super().__init__()
+    self._dropout = dropout
+    self._image_shape = tuple(image_shape)
+    self._rest = remaining(image_shape)
+    low, mid, _ = widths
+    table = [(mid, 5, 1), (mid, 5, 2), (low, 5, 1), (low, 5, 2), (low, 4, 1)]
+    seeds = initial.split(seed, len(table) + 2)
+    # A valid deconvolution of a 1x1 map is a dense layer.
+    self._first = gated.GatedDense(
+      latent_size,
+      self._rest[0] * self._rest[1] * mid,
+      condition_size=condition_size,
+      seed=seeds[0],
+      dtype=dtype,
+    )
+    self._layers = [
+      gated.GatedDeconv(
+        i,
+        o,
+        kernel=(kernel, kernel),
+        stride=stride,
+        condition_size=condition_size,
+        seed=s,
+        dtype=dtype,
+      )
+      for i, (o, kernel, stride), s in zip(
+        [mid, *[row[0] for row in table]], table, seeds[1:], strict=False
+      )
+    ]
+    self._last = gated.Conv(
+      low, image_shape[-1], kernel=(5, 5), seed=seeds[-1], dtype=dtype
+    )
+
+  def __call__(self, z, *, condition=None, seed=None):
+    """Computes logits `[..., H, W, C]` of `z [..., k]`."""
+    h, leading = batch.flatten(z, 1)
+    condition = batch.rows(condition, leading)
+    h = self._first(h, condition)
+    h = tf.reshape(h, [-1, *self._rest, h.shape[-1] // self._num_rest])
+    for n, layer in enumerate(self._layers):
+      if seed is not None:
+        h = gated.dropout(h, self._dropout, initial.fold_in(seed, n))
+      h = layer(h, condition)
+    height, width, _ = self._image_shape
+    return batch.restore(self._last(h)[:, :height, :width], leading)
+
+  @property
+  def _num_rest(self):
+    return self._rest[0] * self._rest[1]
+
+
+def remaining(image_shape) -> tuple[int, int]:
+  """Returns height and width after two halvings, rounded up."""
+  return -(-image_shape[0] // 4), -(-image_shape[1] // 4)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linear gates, h(x) = (W1 x + b1) * sigmoid(W2 x + b2), the paper's unit.
+
+Both maps are one product with twice the outputs.  A condition, where a layer
+has one, scales and shifts the gated output feature by feature; its weights
+start at zero, so that every condition starts alike.
+
+#### References
+
+[1]: Alexander A. Alemi et al. Fixing a Broken ELBO. In _International
+     Conference on Machine Learning_, 2018, Appendix F.
+     https://arxiv.org/abs/1711.00464
+"""
+
+import tensorflow as tf
+
+from tfp_rd.network import initial
+
+__all__ = [
+  'Conv',
+  'Dense',
+  'GatedConv',
+  'GatedDeconv',
+  'GatedDense',
+  'Modulation',
+  'dropout',
+  'gate',
+]
+
+# E[(a sigmoid(b))^2] is 0.29 for unit normals a, b; this gain keeps the
+# variance of deep stacks near 1.
+_GATED_GAIN = 3.4
+
+
+def gate(x) -> tf.Tensor:
+  """Returns a * sigmoid(b) for `x = [a, b]` along the last axis."""
+  a, b = tf.split(x, 2, axis=-1)
+  return a * tf.sigmoid(b)
+
+
+def dropout(x, rate: float, seed) -> tf.Tensor:
+  """Drops whole feature maps, one decision an example and feature.
+
+  Args:
+    x: `[N, ..., c]`.
+    rate: Probability to drop; what stays is scaled by `1 / (1 - rate)`.
+    seed: A seed of its own, or `None` to drop nothing.
+  """
+  if seed is None or not rate:
+    return x
+  shape = tf.shape(x)
+  inner = tf.ones([x.shape.rank - 2], tf.int32)
+  noise = tf.random.stateless_uniform(
+    tf.concat([shape[:1], inner, shape[-1:]], 0), seed, dtype=x.dtype
+  )
+  return x * tf.cast(noise >= rate, x.dtype) / (1.0 - rate)
+
+
+class Modulation(tf.Module):
+  """Scale and shift of features by a condition; the identity at the start."""
+
+  def __init__(self, condition_size, output_size, *, dtype='float32'):
+    super().__init__()
+    self.kernel = initial.zeros(
+      [condition_size, 2 * output_size], dtype=dtype, name='condition_kernel'
+    )
+
+  def __call__(self, x, condition):
+    """Modulates `x [N, ..., c]` by `condition [N, s]`."""
+    scale, shift = tf.split(condition @ self.kernel, 2, axis=-1)
+    ones = [1] * (x.shape.rank - 2)
+    shape = [-1, *ones, x.shape[-1]]
+    return x * (1.0 + tf.reshape(scale, shape)) + tf.reshape(shift, shape)
+
+
+class Dense(tf.Module):
+  """A linear map with bias: `[N, i] -> [N, o]`."""
+
+  def __init__(self, input_size, output_size, *, seed, gain=1.0, dtype):
+    super().__init__()
+    self.kernel = initial.normal(
+      [input_size, output_size],
+      seed=seed,
+      gain=gain,
+      dtype=dtype,
+      name='kernel',
+    )
+    self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
+
+  def __call__(self, x):
+    return tf.nn.bias_add(x @ self.kernel, self.bias)
+
+
+class Conv(tf.Module):
+  """A linear convolution with bias: `[N, h, w, i] -> [N, h', w', o]`."""
+
+  def __init__(
+    self,
+    input_size,
+    output_size,
+    *,
+    kernel,
+    stride=1,
+    padding='SAME',
+    seed,
+    gain=1.0,
+    dtype,
+  ):
+    super().__init__()
+    self.kernel = initial.normal(
+      [*kernel, input_size, output_size],
+      seed=seed,
+      gain=gain,
+      dtype=dtype,
+      name='kernel',
+    )
+    self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
+    self._stride = stride
+    self._padding = padding
+
+  def __call__(self, x):
+    y = tf.nn.conv2d(x, self.kernel, self._stride, self._padding)
+    return tf.nn.bias_add(y, self.bias)
+
+
+class _Gated(tf.Module):
+  """A linear map with twice the features, a gate, and a modulation."""
+
+  def __init__(self, linear, output_size, condition_size, dtype):
+    super().__init__()
+    self._linear = linear
+    self._modulation = (
+      Modulation(condition_size, output_size, dtype=dtype)
+      if condition_size
+      else None
+    )
+
+  def __call__(self, x, condition=None):
+    y = gate(self._linear(x))
+    return y if self._modulation is None else self._modulation(y, condition)
+
+
+class GatedDense(_Gated):
+  """A dense layer with a linear gate: `[N, i] -> [N, o]`."""
+
+  def __init__(
+    self, input_size, output_size, *, condition_size=0, seed, dtype='float32'
+  ):
+    linear = Dense(
+      input_size, 2 * output_size, seed=seed, gain=_GATED_GAIN, dtype=dtype
+    )
+    super().__init__(linear, output_size, condition_size, dtype)
+
+
+class GatedConv(_Gated):
+  """A convolution with a linear gate: `[N, h, w, i] -> [N, h', w', o]`."""
+
+  def __init__(
+    self,
+    input_size,
+    output_size,
+    *,
+    kernel,
+    stride=1,
+    padding='SAME',
+    condition_size=0,
+    seed,
+    dtype='float32',
+  ):
+    linear = Conv(
+      input_size,
+      2 * output_size,
+      kernel=kernel,
+      stride=stride,
+      padding=padding,
+      seed=seed,
+      gain=_GATED_GAIN,
+      dtype=dtype,
+    )
+    super().__init__(linear, output_size, condition_size, dtype)
+
+
+class GatedDeconv(_Gated):
+  """A transposed convolution with a linear gate, SAME padding.
+
+  `[N, h, w, i] -> [N, stride * h, stride * w, o]`.
+  """
+
+  def __init__(
+    self,
+    input_size,
+    output_size,
+    *,
+    kernel,
+    stride=1,
+    condition_size=0,
+    seed,
+    dtype='float32',
+  ):
+    linear = _Deconv(
+      input_size,
+      2 * output_size,
+      kernel=kernel,
+      stride=stride,
+      seed=seed,
+      dtype=dtype,
+    )
+    super().__init__(linear, output_size, condition_size, dtype)
+
+
+class _Deconv(tf.Module):
+  def __init__(self, input_size, output_size, *, kernel, stride, seed, dtype):
+    super().__init__()
+    # Each output pixel sees kernel / stride^2 inputs.
+    self.kernel = initial.normal(
+      [*kernel, output_size, input_size],
+      seed=seed,
+      gain=_GATED_GAIN * stride**2 * output_size / input_size,
+      dtype=dtype,
+      name='kernel',
+    )
+    self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
+    self._stride = stride
+
+  def __call__(self, x):
+    shape = tf.shape(x)
+    s = self._stride
+    y = tf.nn.conv2d_transpose(
+      x,
+      self.kernel,
+      [shape[0], s * x.shape[1], s * x.shape[2], self.bias.shape[0]],
+      s,
+    )
+    return tf.nn.bias_add(y, self.bias)

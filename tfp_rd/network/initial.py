@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initial values and seeds: every layer gets a seed of its own."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+__all__ = ['as_seed', 'fold_in', 'normal', 'split', 'zeros']
+
+
+def as_seed(seed) -> tf.Tensor:
+  """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s)."""
+  if isinstance(seed, (int, np.integer)):
+    seed = (0, seed)
+  return tf.convert_to_tensor(seed, tf.int32)
+
+
+def split(seed, n: int) -> list[tf.Tensor]:
+  """Returns `n` independent seeds; `seed` itself must not be used again."""
+  return tf.unstack(tfp.random.split_seed(as_seed(seed), n=n), num=n)
+
+
+def fold_in(seed, number) -> tf.Tensor:
+  """Returns the seed that belongs to `number` (a step, a layer) of `seed`."""
+  return tf.random.fold_in(as_seed(seed), number)
+
+
+def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
+  """Returns a weight with variance `gain / fan_in`.
+
+  Args:
+    shape: Its shape; the last axis is the output, all others the fan-in.
+    seed: A seed of its own.
+    gain: Variance gained from input to output.
+    dtype: Its type.
+    name: Its name.
+  """
+  fan_in = max(1, int(np.prod(shape[:-1])))
+  values = tf.random.stateless_normal(
+    shape, seed=as_seed(seed), stddev=(gain / fan_in) ** 0.5, dtype='float64'
+  )
+  return tf.Variable(tf.cast(values, dtype), name=name)
+
+
+def zeros(shape, *, dtype='float32', name) -> tf.Variable:
+  """Returns a variable of zeros."""
+  return tf.Variable(tf.zeros(shape, dtype), name=name)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run is a directory, and nothing but its files says how far it is.
+
+    config.json    what it is; its hash is part of the directory's name
+    metrics.csv    what was seen on the way
+    checkpoint/    from where it goes on
+    examples.npz   rate and distortion of each test image, in nats
+    result.json    written last and renamed into place: the run is done
+
+No TensorFlow here: reports read runs with NumPy alone.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional, Union
+
+import numpy as np
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd import point as point_lib
+
+__all__ = [
+  'Run',
+  'create_run',
+  'load_run',
+  'lock',
+  'runs_below',
+  'write_atomically',
+]
+
+Path = Union[str, os.PathLike]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One run on disk.
+
+  Attributes:
+    path: Its directory.
+    config: What it is.
+  """
+
+  path: pathlib.Path
+  config: config_lib.Config
+
+  @property
+  def is_done(self) -> bool:
+    """Whether the run has its result."""
+    return (self.path / 'result.json').exists()
+
+  @property
+  def result(self) -> Mapping[str, Any]:
+    """The record of `result.json`, checked.
+
+    Raises:
+      UserError: The file is missing, no JSON, or not of the schema.
+    """
+    path = self.path / 'result.json'
+    try:
+      result = json.loads(path.read_text())
+      for entry in result['points']:
+        for split in ('train', 'validation', 'test'):
+          point_lib.Point.from_dict(entry[split])
+        float(entry['beta'])
+      if result['schema'] != 1:
+        raise ValueError(f'schema {result["schema"]}')
+      return result
+    except FileNotFoundError as e:
+      raise errors.UserError(
+        f'{self.path} has no result yet; run the same command again to finish '
+        'it.'
+      ) from e
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+      raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
+
+  def points(self, split: str) -> dict[float, point_lib.Point]:
+    """Returns the point of `split` at each beta."""
+    return {
+      float(entry['beta']): point_lib.Point.from_dict(entry[split])
+      for entry in self.result['points']
+    }
+
+  @property
+  def metrics(self) -> list[dict[str, float]]:
+    """The rows of `metrics.csv`, in the order of the steps."""
+    path = self.path / 'metrics.csv'
+    if not path.exists():
+      return []
+    with path.open(newline='') as f:
+      return [
+        {k: float(v) for k, v in row.items() if v} for row in csv.DictReader(f)
+      ]
+
+  @property
+  def examples(self) -> Mapping[str, np.ndarray]:
+    """Arrays of `examples.npz`: `beta [P]`, `rate_nats` and `distortion_nats`
+    `[P, N]` of the test split.
+    """
+    with np.load(self.path / 'examples.npz') as arrays:
+      return dict(arrays)
+
+  def model(self, beta: Optional[float] = None):
+    """Builds the model and restores its kept weights.
+
+    Args:
+      beta: For a run with several points, the one that is meant.
+
+    Returns:
+      A `tfp_rd.LatentVariableModel`.  Imports TensorFlow.
+
+    Raises:
+      UserError: The run has no kept weights.
+    """
+    from tfp_rd import train  # The only road from here to TensorFlow.
+
+    return train.restore_model(self, beta=beta)
+
+
+def load_run(path: Path) -> Run:
+  """Opens a run's directory.
+
+  Args:
+    path: The directory.
+
+  Returns:
+    The run.
+
+  Raises:
+    UserError: The directory holds no run.
+  """
+  path = pathlib.Path(path)
+  try:
+    text = (path / 'config.json').read_text()
+  except (FileNotFoundError, NotADirectoryError) as e:
+    raise errors.UserError(
+      f'{path} is not the directory of a run: it holds no config.json.'
+    ) from e
+  return Run(path, config_lib.Config.from_json(text))
+
+
+def runs_below(root: Path) -> list[Run]:
+  """Returns every run below `root`, or `root` itself, by name.
+
+  Raises:
+    UserError: There is no such directory.
+  """
+  root = pathlib.Path(root)
+  if not root.is_dir():
+    raise errors.UserError(
+      f'{root} is not a directory; name a run, or the folder that holds runs.'
+    )
+  return [load_run(p.parent) for p in sorted(root.rglob('config.json'))]
+
+
+def create_run(root: Path, config: config_lib.Config) -> Run:
+  """Makes, or finds again, the directory of `config` below `root`.
+
+  Raises:
+    UserError: The directory holds another configuration.
+    OSError: It cannot be written.
+  """
+  path = pathlib.Path(root) / config.name
+  path.mkdir(parents=True, exist_ok=True)
+  file = path / 'config.json'
+  if file.exists() and load_run(path).config != config:
+    raise errors.UserError(
+      f'{path} holds a run of another configuration; name another run_root or '
+      'move that directory away.'
+    )
+  if not file.exists():
+    write_atomically(file, config.to_json())
+  return Run(path, config)
+
+
+def write_atomically(path: Path, content: Union[str, bytes]) -> None:
+  """Writes a file whole or not at all: to a temporary name, then renamed."""
+  path = pathlib.Path(path)
+  data = content.encode() if isinstance(content, str) else content
+  descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + '.')
+  try:
+    with os.fdopen(descriptor, 'wb') as f:
+      f.write(data)
+      f.flush()
+      os.fsync(f.fileno())
+    os.chmod(name, 0o644)
+    os.replace(name, path)
+  except BaseException:
+    with contextlib.suppress(FileNotFoundError):
+      os.unlink(name)
+    raise
+
+
+@contextlib.contextmanager
+def lock(run: Run) -> Iterator[None]:
+  """Holds the run for this process; the system lets go if the process dies.
+
+  Raises:
+    UserError: Another process holds it.
+  """
+  import fcntl  # Not on every platform; needed only to train.
+
+  with (run.path / 'lock').open('w') as f:
+    try:
+      fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+      raise errors.UserError(
+        f'{run.path} is being trained by another process; wait for it, or '
+        'choose another seed or run_root.'
+      ) from e
+    yield
