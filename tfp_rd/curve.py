@@ -2,19 +2,17 @@
 """A curve is what one family of models reaches in the plane, beta by beta.
 
 Finished runs become curves here, and curves become files, without TensorFlow.
-The columns of a curve are the test split's where their name says no other:
-`rate_nats`, but `train_rate_nats` and `validation_rate_nats`.
+A column is the test split's unless its name says other: `train_rate_nats`.
 """
 
 import collections
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import warnings
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -31,11 +29,10 @@ __all__ = [
   'write_curve',
 ]
 
-Path = Union[str, os.PathLike]
-
 _VALUES = ('rate', 'distortion', 'elbo')
+_MEASURED = [f'{v}{e}_nats' for v in _VALUES for e in ('', '_stderr')]
 _PREFIXES = {'test': '', 'train': 'train_', 'validation': 'validation_'}
-# Settings that are always told; others only where they differ among the runs.
+# Settings that are always told; others where they differ among the runs.
 _SETTINGS = ('objective', 'size', 'num_steps')
 
 
@@ -44,8 +41,8 @@ class Curve:
   """One family's points, sorted by beta.
 
   Points of one beta under several settings (steps, sizes) stand side by side;
-  seeds of one setting are averaged.  Standard errors are those of one seed on
-  average: all seeds saw the same images, so that more seeds do not shrink them.
+  seeds of one setting are averaged, and so are their standard errors: all saw
+  the same images, so that more seeds do not shrink them.
 
   Attributes:
     name: The architecture, such as `'-+v'`.
@@ -61,15 +58,14 @@ class Curve:
     return len(self.results['beta'])
 
   def column(self, name: str) -> np.ndarray:
-    """Returns a column of numbers as float64 `[P]`, NaN where there is none.
+    """Return a column of numbers as float64 `[P]`, NaN where there is none.
 
     Raises:
       UserError: The curve has no such column.
     """
     if name not in self.results:
       raise errors.UserError(
-        f'curve {self.name} has no column {name!r}; it has '
-        f'{", ".join(self.results)}.'
+        f'curve {self.name} has no column {name!r}; it has {[*self.results]}.'
       )
     return np.array(self.results[name], np.float64)
 
@@ -88,8 +84,8 @@ class Collection(NamedTuple):
   corrupt: tuple[str, ...]
 
 
-def collect(root: Path) -> Collection:
-  """Reads every finished run below `root`; unfinished ones are passed over.
+def collect(root: run_lib.Path) -> Collection:
+  """Read every finished run below `root`; unfinished ones are passed over.
 
   Args:
     root: A folder with runs at any depth.
@@ -108,21 +104,20 @@ def collect(root: Path) -> Collection:
       except errors.UserError as e:
         corrupt.append(str(e))
   by_data = collections.defaultdict(dict)
-  for config, rows in found.items():
-    by_data[config.data][config] = rows
-  curves = {data: _curves(runs) for data, runs in by_data.items()}
+  for config in found:
+    by_data[config.data][config] = found[config]
+  curves = {data: _curves(by_data[data]) for data in by_data}
   return Collection(curves, len(found), tuple(corrupt))
 
 
 def load_curves(
-  root: Path, *, data: Optional[config_lib.DataConfig] = None
+  root: run_lib.Path, *, data: Optional[config_lib.DataConfig] = None
 ) -> tuple[Curve, ...]:
-  """Reads the curves of one data set from the finished runs below `root`.
-
-  Runs whose result cannot be read are left out, each with a warning.
+  """Read the curves of one data set from the finished runs below `root`.
 
   Args:
-    root: A folder with runs at any depth.
+    root: A folder with runs at any depth.  Those whose result cannot be read
+      are left out, each with a warning.
     data: The data set meant, if the folder holds several.
 
   Returns:
@@ -141,20 +136,21 @@ def load_curves(
     )
   if len(choice) > 1:
     raise errors.UserError(
-      f'{root} holds runs of {len(choice)} data sets; choose one by data=: '
-      f'{", ".join(map(repr, choice))}.'
+      f'{root} holds runs of several data sets; choose one by data=: {choice}.'
     )
   return found.curves[choice[0]]
 
 
-def write_curve(curve: Curve, path: Path) -> None:
-  """Writes a curve file, whole or not at all."""
-  text = json.dumps(vars(curve), indent=1, allow_nan=False) + '\n'
-  run_lib.write_atomically(path, text)
+def write_curve(curve: Curve, path: run_lib.Path) -> None:
+  """Write a curve file, whole or not at all."""
+  text = json.dumps(vars(curve), allow_nan=False)
+  for name in curve.results:  # One line each, so that people can read them.
+    text = text.replace(f'"{name}": [', f'\n "{name}": [', 1)
+  run_lib.write_atomically(path, text + '\n')
 
 
-def read_curve(path: Path) -> Curve:
-  """Returns the curve that `write_curve` wrote.
+def read_curve(path: run_lib.Path) -> Curve:
+  """Return the curve that `write_curve` wrote.
 
   Raises:
     UserError: The file is no curve.
@@ -163,7 +159,7 @@ def read_curve(path: Path) -> Curve:
   try:
     fields = json.loads(pathlib.Path(path).read_text())
     results = {key: tuple(value) for key, value in fields['results'].items()}
-    if len({len(results['beta']), *map(len, results.values())}) != 1:
+    if {len(results['beta'])} != set(map(len, results.values())):
       raise ValueError('columns of different lengths')
     return Curve(fields['name'], fields['description'], results)
   except (ValueError, KeyError, TypeError, AttributeError) as e:
@@ -174,9 +170,9 @@ def _rows(run):
   """One mapping from column to number for each point of a run."""
   result = run.result
   try:
-    num_pixels = math.prod(result.get('image_shape') or [0])
+    num_pixels = math.prod(result.get('image_shape') or [math.nan])
     return [_row(entry, num_pixels) for entry in result['points']]
-  except (ValueError, KeyError, TypeError, OverflowError) as e:
+  except (ValueError, KeyError, TypeError, ArithmeticError) as e:
     path = run.path / 'result.json'
     raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
 
@@ -185,48 +181,47 @@ def _row(entry, num_pixels):
   row = {'beta': float(entry['beta'])}
   for split, prefix in _PREFIXES.items():
     row[f'{prefix}num_examples'] = int(entry[split]['num_examples'])
-    for value in _VALUES:
-      number = float(entry[split][f'{value}_nats'])
-      error = entry[split][f'{value}_stderr_nats']
-      if not math.isfinite(number):
-        raise ValueError(f'{split} {value}_nats is {number}')
-      row[f'{prefix}{value}_nats'] = number
-      row[f'{prefix}{value}_stderr_nats'] = (
-        math.nan if error is None else float(error)
-      )
+    for name in _MEASURED:
+      row[f'{prefix}{name}'] = _number(entry[split], name)
     bits = -row[f'{prefix}elbo_nats'] / math.log(2)
-    row[f'{prefix}bpp'] = bits / num_pixels if num_pixels else math.nan
+    row[f'{prefix}bpp'] = bits / num_pixels
   return row
+
+
+def _number(fields, name):
+  if fields[name] is None and name.endswith('stderr_nats'):
+    return math.nan  # A single image has no standard error.
+  if not math.isfinite(fields[name]):
+    raise ValueError(f'{name} is {fields[name]}')
+  return float(fields[name])
 
 
 def _curves(runs):
   """Groups the rows of each run's config: by family, then all but the seed."""
-  settings = {config: _settings(config) for config in runs}
-  varied = [
-    key
-    for key in next(iter(settings.values()))
-    if key in _SETTINGS or len({s[key] for s in settings.values()}) > 1
-  ]
+  settings = [_settings(config) for config in runs]
+  differs = {k: len({s[k] for s in settings}) > 1 for k in settings[0]}
+  varied = [k for k in differs if differs[k] or k in _SETTINGS]
   families = collections.defaultdict(lambda: collections.defaultdict(dict))
-  for config, rows in runs.items():
-    told = {key: settings[config][key] for key in varied}
+  for (config, rows), setting in zip(runs.items(), settings, strict=True):
+    told = {key: setting[key] for key in varied}
     for row in rows:
       cell = (row['beta'], *told.values())
       family = families[config.model.architecture]
       family[cell][config.seed] = {'beta': row['beta'], **told, **row}
   return tuple(
-    _curve(name, families[name], next(iter(runs)).data.dataset)
+    _curve(name, families[name], config.data.dataset)
     for name in sorted(families, key=lambda n: [*map('-+v'.find, n)])
   )
 
 
 def _settings(config) -> dict[str, Any]:
-  settings = vars(config.model) | vars(config.training)
-  settings |= vars(config.evaluation)
-  del settings['architecture']
   kind, fields = config_lib.parse_call(config.objective)
   told = ', '.join(f'{k}={v!r}' for k, v in fields.items() if k != 'beta')
-  return {'objective': f'{kind}({told})' if told else kind} | settings
+  settings = {'objective': f'{kind}({told})' if told else kind}
+  for part in (config.model, config.training, config.evaluation):
+    settings |= vars(part)
+  del settings['architecture']
+  return settings
 
 
 def _curve(name, cells, dataset):
@@ -234,8 +229,7 @@ def _curve(name, cells, dataset):
   points = [_average(cells[cell]) for cell in order]
   return Curve(
     name,
-    f'encoder {name[:1]}, decoder {name[1:2]}, marginal {name[2:]} on '
-    f'{pathlib.PurePath(dataset).name}; test split unless a name says other',
+    f'{name} on {pathlib.Path(dataset).name}, on test unless named otherwise',
     {key: tuple(point[key] for point in points) for key in points[0]},
   )
 
@@ -243,22 +237,14 @@ def _curve(name, cells, dataset):
 def _average(by_seed):
   """Averages over seeds; spread as the standard deviation of one seed."""
   first = next(iter(by_seed.values()))
-  point = {key: first[key] for key in first if not _is_measured(key)}
+  measured = [key for key in first if key.endswith(('_nats', 'bpp'))]
+  point = {key: first[key] for key in first if key not in measured}
   point |= {'num_seeds': len(by_seed), 'seeds': sorted(by_seed)}
-  for key in filter(_is_measured, first):
+  for key in measured:
     values = np.array([row[key] for row in by_seed.values()])
-    point[key] = _or_none(values.mean())
-    prefix, _, value = key.rpartition('_nats')[0].rpartition('_')
+    point[key] = values.mean().item()
+    prefix, _, value = key.removesuffix('_nats').rpartition('_')
     if value in _VALUES:
-      spread = values.std(ddof=1) if len(values) > 1 else math.nan
       name = f'{prefix}_seed_std_{value}_nats'.removeprefix('_')
-      point[name] = _or_none(spread)
-  return point
-
-
-def _is_measured(key):
-  return key.endswith(('_nats', 'bpp'))
-
-
-def _or_none(value):
-  return None if math.isnan(value) else float(value)
+      point[name] = values.std(ddof=1).item() if len(values) > 1 else None
+  return {k: None if v != v else v for k, v in point.items()}  # NaN != NaN.

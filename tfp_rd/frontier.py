@@ -16,7 +16,7 @@ __all__ = ['below_diagonal', 'best_point', 'lower_hull', 'pareto']
 
 
 def pareto(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
-  """Finds the points that no other point beats in both coordinates.
+  """Find the points that no other point beats in both coordinates.
 
   Args:
     rate: `[P]`, nats.
@@ -34,7 +34,7 @@ def pareto(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
 
 
 def lower_hull(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
-  """Finds the corners of the convex hull that face the origin.
+  """Find the corners of the convex hull that face the origin.
 
   They are the points that minimise `D + beta R` for some `beta > 0`: what a
   beta-ELBO could select among all of them.
@@ -60,7 +60,7 @@ def lower_hull(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
 def best_point(
   curves: Sequence[curve_lib.Curve],
 ) -> tuple[curve_lib.Curve, int]:
-  """Selects the point with the highest ELBO on the validation split.
+  """Select the point with the highest ELBO on the validation split.
 
   Returns:
     curve: The curve it is on.
@@ -78,7 +78,7 @@ def best_point(
 def below_diagonal(
   curves: Sequence[curve_lib.Curve], *, num_stderrs: float = 4.0
 ) -> list[tuple[curve_lib.Curve, int]]:
-  """Lists the test points that are too good beside the best on validation.
+  """List the test points that are too good beside the best on validation.
 
   A point's own standard error of the ELBO is the measure.  All models saw the
   same images, which makes this cautious: differences vary less than that.
@@ -95,10 +95,8 @@ def below_diagonal(
   return [
     (curve, i)
     for curve in curves
-    for i, (elbo, error) in enumerate(
-      zip(curve.column('elbo_nats'), curve.column('elbo_stderr_nats'))
-    )
-    if elbo - bar > num_stderrs * error
+    for i, gap in enumerate(curve.column('elbo_nats') - bar)
+    if gap > num_stderrs * curve.column('elbo_stderr_nats')[i]
   ]
 
 

@@ -10,11 +10,15 @@ TensorFlow here.
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import pathlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Union
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd import run as run_lib
 
 __all__ = [
   'beta_elbos',
@@ -71,9 +75,9 @@ class Grid:
     can be read, rather than one point of each, which cannot.  Seeds come
     outermost, so that the whole plane is there before any of it is repeated.
     """
-    axes = (self.seeds, self.architectures, self.objectives)
+    axes = itertools.product(self.seeds, self.architectures, self.objectives)
     # A value given twice is one run; `dict` keeps the first place of each.
-    return tuple(dict.fromkeys(itertools.starmap(self._cell, _product(axes))))
+    return tuple(dict.fromkeys(itertools.starmap(self._cell, axes)))
 
   def _cell(self, seed, architecture, objective):
     model = dataclasses.replace(self.base.model, architecture=architecture)
@@ -82,22 +86,20 @@ class Grid:
     )
 
 
-def _product(axes):
-  return itertools.product(*axes)
-
-
-# The paper's protocol: 200 epochs of 50,000 images at batch 100.  The paper ran
-# it without and with annealing of the rate's weight; the second half is
-# `--preset=full --kl_annealing_steps=25000`, its first 50 epochs.
+# The paper's protocol: 200 epochs of 50,000 images at batch 100, no
+# regularisation, the last step kept.  The paper ran it without and with
+# annealing of the rate's weight; the second half of its runs is
+# `--preset=full --kl_annealing_steps=25000`, 50 of the epochs.
 _PAPER = config_lib.Config(
   data=config_lib.DataConfig(dataset='binarized_mnist'),
-  model=config_lib.ModelConfig(size='paper', dropout=0.0),
+  model=config_lib.ModelConfig(size='paper'),
   training=config_lib.TrainingConfig(
     num_steps=100_000,
     batch_size=100,
     learning_rate=3e-4,
     normalize_gradients=True,
     weight_averaging=0.0,
+    validate_every=0,
   ),
 )
 _PAPER_BETAS = (
@@ -113,3 +115,108 @@ PRESETS: Mapping[str, Grid] = {
   'plane': Grid(),
   'full': Grid(_PAPER, objectives=beta_elbos(_PAPER_BETAS)),
 }
+
+
+def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:
+  """Returns the cells without a readable result, in their order.
+
+  Args:
+    cells: Runs.
+    run_root: The folder that holds one folder a run.
+  """
+  return [cell for cell in cells if not _is_readable(_run(cell, run_root))]
+
+
+def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
+  """Renames each corrupt `result.json`, so that its cell is pending again.
+
+  Args:
+    cells: Runs.
+    run_root: The folder that holds one folder a run.
+
+  Returns:
+    The new paths, which end in `.corrupt`; nothing is deleted.
+
+  Raises:
+    OSError: A file cannot be renamed.
+  """
+  moved = []
+  for cell in cells:
+    run = _run(cell, run_root)
+    if run.is_done and not _is_readable(run):
+      path = run.path / 'result.json'
+      moved.append(path.rename(path.with_name('result.json.corrupt')))
+  return moved
+
+
+def train_pending(
+  cells: Cells,
+  run_root: Path,
+  *,
+  execute: Callable[[run_lib.Run], object],
+  on_wait: Callable[[Cells], object] = lambda held: None,
+  poll_s: float = 2.0,
+) -> dict[config_lib.Config, ArithmeticError]:
+  """Trains every cell without a result, sharing them with other processes.
+
+  A run that another process holds is passed over and looked at again at the
+  end: by then it is done, or its process has died and this one takes it on.
+
+  Args:
+    cells: Runs, in the order in which they are tried.
+    run_root: The folder that holds one folder a run.
+    execute: Trains one run; it takes `run.lock` itself.
+    on_wait: Is told which cells are held whenever nothing else is left.
+    poll_s: Seconds between two looks at them.
+
+  Returns:
+    The error of each cell whose training diverged; the others go on.
+
+  Raises:
+    UserError: A run was refused.
+    OSError: Something cannot be written.
+  """
+  diverged: dict[config_lib.Config, ArithmeticError] = {}
+  left = pending(cells, run_root)
+  while left:
+    left = [c for c in left if _is_held_back(c, run_root, execute, diverged)]
+    if left:
+      on_wait(left)
+      time.sleep(poll_s)
+  return diverged
+
+
+def _is_held_back(cell, run_root, execute, diverged):
+  """Trains one cell, unless another process holds it."""
+  run = run_lib.create_run(run_root, cell)
+  if run.is_done or _is_held(run):
+    return not run.is_done
+  try:
+    execute(run)
+  except ArithmeticError as e:
+    diverged[cell] = e
+  except errors.UserError:
+    # Another process may have been faster since the look above.
+    if not (run.is_done or _is_held(run)):
+      raise
+    return not run.is_done
+  return False
+
+
+def _is_held(run):
+  try:
+    with run_lib.lock(run):
+      return False
+  except errors.UserError:
+    return True
+
+
+def _is_readable(run):
+  try:
+    return bool(run.result)
+  except errors.UserError:
+    return False
+
+
+def _run(cell, run_root):
+  return run_lib.Run(pathlib.Path(run_root) / cell.name, cell)

@@ -118,9 +118,9 @@ class Run:
     Raises:
       UserError: The run has no kept weights.
     """
-    from tfp_rd import train  # The only road from here to TensorFlow.
+    from tfp_rd import experiment  # The only road from here to TensorFlow.
 
-    return train.restore_model(self, beta=beta)
+    return experiment.restore_model(self, beta=beta)
 
 
 def load_run(path: Path) -> Run:

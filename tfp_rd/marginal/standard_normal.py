@@ -29,8 +29,9 @@ class StandardNormal(tf.Module):
       condition: `[..., c]`; only its leading shape matters, which becomes the
         batch shape.
     """
-    leading = [] if condition is None else tf.shape(condition)[:-1]
-    loc = tf.zeros(tf.concat([leading, [self._latent_size]], 0), self._dtype)
+    loc = tf.zeros([self._latent_size], self._dtype)
+    if condition is not None:
+      loc += tf.zeros_like(condition[..., :1])
     return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
 
 

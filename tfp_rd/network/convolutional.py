@@ -21,7 +21,7 @@ from tfp_rd.network import batch, gated, initial
 
 __all__ = ['Convolutions', 'Deconvolutions', 'WIDTHS']
 
-WIDTHS = {'small': (16, 32, 64), 'paper': (32, 64, 256)}
+WIDTHS = {'small': (8, 16, 64), 'paper': (32, 64, 256)}
 
 
 class Convolutions(tf.Module):

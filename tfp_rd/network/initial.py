@@ -22,7 +22,7 @@ def split(seed, n: int) -> list[tf.Tensor]:
 
 def fold_in(seed, number) -> tf.Tensor:
   """Returns the seed that belongs to `number` (a step, a layer) of `seed`."""
-  return tf.random.fold_in(as_seed(seed), number)
+  return tf.random.fold_in(as_seed(seed), tf.cast(number, tf.int32))
 
 
 def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:

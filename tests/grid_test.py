@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A grid is its cells, and what is left of them is what has no result."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tfp_rd import architecture, config, errors, grid, run
+
+
+@pytest.fixture
+def small():
+  return grid.Grid(
+    architectures=('---', '-+v'), objectives=grid.beta_elbos((0.5, 2))
+  )
+
+
+def finish(a_run):
+  point = {
+    'rate_nats': 1.0,
+    'rate_stderr_nats': 0.1,
+    'distortion_nats': 2.0,
+    'distortion_stderr_nats': 0.1,
+    'elbo_nats': -3.0,
+    'elbo_stderr_nats': 0.1,
+    'num_examples': 3,
+    'num_samples': 2,
+  }
+  splits = dict.fromkeys(('train', 'validation', 'test'), point)
+  result = {'schema': 1, 'points': [{'beta': a_run.config.beta, **splits}]}
+  run.write_atomically(a_run.path / 'result.json', json.dumps(result))
+
+
+def test_cells_are_the_product_of_the_axes(small):
+  cells = small.cells()
+  assert len(set(cells)) == 4
+  assert {c.model.architecture for c in cells} == {'---', '-+v'}
+  assert {c.beta for c in cells} == {0.5, 2.0}
+
+
+def test_cells_of_one_family_are_neighbours_within_a_seed(small):
+  cells = grid.Grid(small.base, ('---', '-+v'), small.objectives, (0, 1))
+  order = [(c.seed, c.model.architecture) for c in cells.cells()]
+  assert order == sorted(order, key=lambda o: (o[0], o[1] != '---'))
+  assert order[0] == order[1] != order[2]
+
+
+def test_a_value_given_twice_is_one_run():
+  twice = grid.Grid(architectures=('---', '---'), seeds=(1, 1))
+  assert len(twice.cells()) == 4
+
+
+def test_only_what_is_an_axis_differs_from_the_base(small):
+  for cell in small.cells():
+    assert cell.training == small.base.training
+    assert cell.data == small.base.data
+
+
+@pytest.mark.parametrize(
+  ('name', 'num', 'num_steps', 'batch_size', 'dataset'),
+  [
+    ('quick', 36, 400, 128, 'digits'),
+    ('plane', 48, 1500, 128, 'digits'),
+    ('full', 180, 100_000, 100, 'binarized_mnist'),
+  ],
+)
+def test_presets_are_what_they_promise(
+  name, num, num_steps, batch_size, dataset
+):
+  cells = grid.PRESETS[name].cells()
+  assert len(cells) == num
+  assert {c.model.architecture for c in cells} == set(
+    map(str, architecture.ALL)
+  )
+  assert {c.training.num_steps for c in cells} == {num_steps}
+  assert {c.training.batch_size for c in cells} == {batch_size}
+  assert {c.data.dataset for c in cells} == {dataset}
+
+
+def test_the_full_preset_is_200_epochs_of_the_paper_s_optimiser():
+  base = grid.PRESETS['full'].base
+  assert base.training.num_steps * base.training.batch_size == 200 * 50_000
+  assert base.training.normalize_gradients
+  assert base.training.weight_averaging == 0
+  assert base.model.size == 'paper'
+
+
+def test_an_integer_and_a_float_beta_are_the_same_run():
+  assert grid.beta_elbos([1]) == grid.beta_elbos([1.0])
+  assert grid.beta_elbos([1]) == (config.Config.objective,)
+
+
+def test_annealing_is_a_field_of_the_objective():
+  (text,) = grid.beta_elbos([0.5], kl_annealing_steps=10)
+  name, fields = config.parse_call(text)
+  assert name == 'beta_elbo'
+  assert fields == {'beta': 0.5, 'kl_annealing_steps': 10}
+
+
+def test_pending_is_what_has_no_readable_result(small, tmp_path):
+  cells = small.cells()
+  assert grid.pending(cells, tmp_path) == list(cells)
+  finish(run.create_run(tmp_path, cells[1]))
+  broken = run.create_run(tmp_path, cells[2])
+  (broken.path / 'result.json').write_text('{"schema": 1, "poi')
+  assert grid.pending(cells, tmp_path) == [cells[0], cells[2], cells[3]]
+
+
+def test_a_corrupt_result_is_kept_under_another_name(small, tmp_path):
+  cells = small.cells()
+  finish(run.create_run(tmp_path, cells[0]))
+  broken = run.create_run(tmp_path, cells[1])
+  (broken.path / 'result.json').write_text('torn')
+  (moved,) = grid.set_aside_corrupt(cells, tmp_path)
+  assert moved.read_text() == 'torn'
+  assert moved.name == 'result.json.corrupt'
+  assert not broken.is_done
+  assert grid.set_aside_corrupt(cells, tmp_path) == []
+
+
+def test_each_pending_cell_is_trained_once(small, tmp_path):
+  cells = small.cells()
+  finish(run.create_run(tmp_path, cells[0]))
+  trained = []
+
+  def execute(a_run):
+    trained.append(a_run.config)
+    finish(a_run)
+
+  assert grid.train_pending(cells, tmp_path, execute=execute) == {}
+  assert trained == list(cells[1:])
+  grid.train_pending(cells, tmp_path, execute=pytest.fail)
+
+
+def test_a_run_held_by_another_is_looked_at_again_at_the_end(small, tmp_path):
+  cells = small.cells()
+  other = contextlib.ExitStack()
+  other.enter_context(run.lock(run.create_run(tmp_path, cells[0])))
+  trained = []
+
+  def execute(a_run):
+    with run.lock(a_run):
+      trained.append(a_run.config)
+      finish(a_run)
+
+  def on_wait(held):
+    assert list(held) == [cells[0]]
+    assert trained == list(cells[1:])
+    other.close()  # The other process has died without a result.
+
+  grid.train_pending(
+    cells, tmp_path, execute=execute, on_wait=on_wait, poll_s=0
+  )
+  assert trained == [*cells[1:], cells[0]]
+
+
+def test_a_run_that_another_finishes_is_not_trained_again(small, tmp_path):
+  cells = small.cells()[:1]
+  held = run.create_run(tmp_path, cells[0])
+  other = contextlib.ExitStack()
+  other.enter_context(run.lock(held))
+
+  def on_wait(_):
+    finish(held)
+    other.close()
+
+  grid.train_pending(
+    cells, tmp_path, execute=pytest.fail, on_wait=on_wait, poll_s=0
+  )
+
+
+def test_losing_a_race_for_a_run_is_no_error(small, tmp_path):
+  def execute(a_run):
+    finish(a_run)  # Another process was faster, and has ended.
+    raise errors.UserError('being trained by another process')
+
+  grid.train_pending(small.cells(), tmp_path, execute=execute)
+
+
+def test_a_refusal_ends_the_grid(small, tmp_path):
+  def execute(_):
+    raise errors.UserError('no such data set')
+
+  with pytest.raises(errors.UserError, match='no such data set'):
+    grid.train_pending(small.cells(), tmp_path, execute=execute)
+
+
+def test_a_diverged_run_is_told_and_the_others_go_on(small, tmp_path):
+  cells = small.cells()
+
+  def execute(a_run):
+    if a_run.config == cells[1]:
+      raise FloatingPointError('distortion is not finite')
+    finish(a_run)
+
+  diverged = grid.train_pending(cells, tmp_path, execute=execute)
+  assert list(diverged) == [cells[1]]
+  assert grid.pending(cells, tmp_path) == [cells[1]]
+
+
+def test_a_grid_needs_no_tensorflow():
+  code = 'import sys, tfp_rd.grid; assert "tensorflow" not in sys.modules'
+  subprocess.run([sys.executable, '-c', code], check=True)

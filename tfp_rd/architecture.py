@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twelve architectures: three signs, and the parts that they stand for.
+
+Each sign has one line in the tables below; a new part is one new file with a
+`build` function and one new line.  The parts, and TensorFlow with them, are
+imported only when they are built.
+"""
+
+import importlib
+import itertools
+from typing import NamedTuple, Optional
+
+from tfp_rd import errors
+
+__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse']
+
+ENCODERS = {
+  '-': 'tfp_rd.encoder.gaussian',
+  '+': 'tfp_rd.encoder.inverse_autoregressive',
+}
+DECODERS = {
+  '-': 'tfp_rd.decoder.deconvolutional',
+  '+': 'tfp_rd.decoder.pixel_cnn',
+}
+MARGINALS = {
+  '-': 'tfp_rd.marginal.standard_normal',
+  '+': 'tfp_rd.marginal.masked_autoregressive',
+  'v': 'tfp_rd.marginal.vamp',
+}
+
+
+class Architecture(NamedTuple):
+  """Signs of encoder, decoder and marginal, in the paper's order."""
+
+  encoder: str
+  decoder: str
+  marginal: str
+
+  def __str__(self):
+    return ''.join(self)
+
+
+ALL = tuple(
+  Architecture(*signs)
+  for signs in itertools.product(ENCODERS, DECODERS, MARGINALS)
+)
+
+
+class Spec(NamedTuple):
+  """What a part needs to know of the model that it is built for.
+
+  Attributes:
+    image_shape: (H, W, C).
+    latent_size: Dimensions of z.
+    size: `'small'` or `'paper'`.
+    num_pseudo_inputs: Components of a VampPrior.
+    conditioning: How z enters an autoregressive decoder.
+    dropout: Rate in the hidden layers.
+    condition_size: Width of the condition, 0 for none.
+    dtype: Type of the weights.
+  """
+
+  image_shape: tuple[int, int, int]
+  latent_size: int
+  size: str
+  num_pseudo_inputs: int
+  conditioning: str
+  dropout: float
+  condition_size: int
+  dtype: str
+
+
+def parse(text: str) -> Architecture:
+  """Reads three signs.
+
+  Args:
+    text: Encoder, decoder and marginal, as in `'-+v'`.
+
+  Returns:
+    The architecture.
+
+  Raises:
+    UserError: There is no such architecture.
+  """
+  signs = tuple(text)
+  if signs in ALL:
+    return Architecture(*signs)
+  raise errors.UserError(
+    f'{text!r} is no architecture; write three signs for encoder (- or +), '
+    'decoder (- or +) and marginal (-, + or v), in this order, as in -+v.'
+  )
+
+
+def build(
+  architecture,
+  *,
+  image_shape,
+  latent_size: Optional[int] = None,
+  size: str = 'small',
+  seed=0,
+  pseudo_inputs=None,
+  num_pseudo_inputs: Optional[int] = None,
+  conditioning: str = '',
+  dropout: float = 0.0,
+  condition_size: int = 0,
+  dtype: str = 'float32',
+):
+  """Builds one of the twelve architectures.
+
+  Args:
+    architecture: Three signs, as in `'-+v'`, or an `Architecture`.
+    image_shape: (H, W, C), from 2x2 to 64x64 pixels.
+    latent_size: Dimensions of z; by default 64 at size `'paper'`, else 16 from
+      28x28 pixels on and 8 below.
+    size: `'small'`, which thins widths and counts, or `'paper'`.
+    seed: Seed of the initial weights: an integer or a pair.
+    pseudo_inputs: `[N, H, W, C]` in [0, 1], images from which the pseudo-inputs
+      of a VampPrior start; random pixels if `None`.
+    num_pseudo_inputs: Components of a VampPrior; by default 500 at size
+      `'paper'`, else 100 from 28x28 pixels on and 50 below.
+    conditioning: How z enters an autoregressive decoder: `'everywhere'`, the
+      default at `'small'`, or `'concatenated'`, the paper's letter.
+    dropout: Rate at which hidden feature maps are dropped in training.
+    condition_size: Width of the parts' optional condition, 0 for none.
+    dtype: `'float32'` or `'float64'`.
+
+  Returns:
+    A `tfp_rd.LatentVariableModel`.
+
+  Raises:
+    UserError: Unknown architecture or size, or a shape out of range.
+  """
+  from tfp_rd import model  # TensorFlow starts here.
+  from tfp_rd.network import initial
+
+  signs = parse(str(architecture))
+  _check_shape(image_shape)
+  if size not in ('small', 'paper'):
+    raise errors.UserError(f"size is {size!r}; choose 'small' or 'paper'.")
+  is_large = image_shape[0] * image_shape[1] >= 28 * 28
+  is_paper = size == 'paper'
+  spec = Spec(
+    image_shape=tuple(int(n) for n in image_shape),
+    latent_size=latent_size or (64 if is_paper else 16 if is_large else 8),
+    size=size,
+    num_pseudo_inputs=num_pseudo_inputs
+    or (500 if is_paper else 100 if is_large else 50),
+    conditioning=conditioning or ('concatenated' if is_paper else 'everywhere'),
+    dropout=dropout,
+    condition_size=condition_size,
+    dtype=dtype,
+  )
+  seeds = initial.split(seed, 3)
+  encoder = _module(ENCODERS, signs.encoder).build(spec, seed=seeds[0])
+  marginal = _module(MARGINALS, signs.marginal).build(
+    spec, seed=seeds[1], encoder=encoder, images=pseudo_inputs
+  )
+  decoder = _module(DECODERS, signs.decoder).build(spec, seed=seeds[2])
+  return model.LatentVariableModel(encoder, marginal, decoder)
+
+
+def _module(table, sign):
+  return importlib.import_module(table[sign])
+
+
+def _check_shape(image_shape):
+  if len(image_shape) != 3 or not all(2 <= n <= 64 for n in image_shape[:2]):
+    raise errors.UserError(
+      f'image_shape is {tuple(image_shape)}; give (height, width, channels) '
+      'with height and width from 2 to 64.'
+    )

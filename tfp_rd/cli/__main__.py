@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tfp-rd NAME ...`: finds the program and hands it the rest of the line."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from tfp_rd import version
+from tfp_rd.cli import program
+
+__all__ = ['main']
+
+# A new program is one module with `main(argv)`, and one line here.
+_PROGRAMS = {
+  'train': 'train and evaluate one model',
+  'grid': 'train many models, then draw the report',
+  'evaluate': 'rate, distortion and ELBO of trained models',
+  'report': 'figures and tables of finished runs, without TensorFlow',
+  'sample': 'reconstructions and generations of a run, as a picture',
+}
+
+_MANUAL = """\
+tfp-rd NAME [flags]: rate-distortion analysis of latent-variable models.
+
+{programs}
+
+Begin with
+
+  tfp-rd grid --preset=quick        twelve architectures in a few minutes
+  tfp-rd grid --preset=plane        the same with more betas and more steps
+
+and look at report/rd_plane.png.  'tfp-rd NAME --help' explains each program.
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+  """Runs a program by its name; returns its exit status."""
+  argv = sys.argv[1:] if argv is None else argv
+  if not argv or argv[0] in ('--help', '-help', '-h', 'help'):
+    print(_manual())
+    return 0 if argv else 2
+  if argv[0] in ('--version', 'version'):
+    print(f'tfp-rd {version.__version__}')
+    return 0
+  if argv[0] not in _PROGRAMS:
+    program.say(f'tfp-rd: {_unknown(argv[0])}')
+    return 2
+  module = importlib.import_module(f'tfp_rd.cli.{argv[0]}')
+  return module.main(argv[1:])
+
+
+def _manual():
+  width = max(map(len, _PROGRAMS))
+  lines = [f'  {name:{width}}  {does}' for name, does in _PROGRAMS.items()]
+  return _MANUAL.format(programs='\n'.join(lines))
+
+
+def _unknown(name):
+  close = difflib.get_close_matches(name, _PROGRAMS, n=1)
+  hint = f'did you mean {close[0]!r}? ' if close else ''
+  return f'there is no program {name!r}; {hint}Choose {", ".join(_PROGRAMS)}.'
+
+
+if __name__ == '__main__':
+  sys.exit(main())

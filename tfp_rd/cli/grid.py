@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that trains a table of runs, then draws the report."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from absl import flags
+
+from tfp_rd import architecture as architecture_lib
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd import grid as grid_lib
+from tfp_rd.cli import config_flags, program, training, workers
+from tfp_rd.cli import progress as progress_lib
+from tfp_rd.cli import report as report_program
+
+__all__ = ['main']
+
+_MANUAL = """\
+tfp-rd grid [flags]: train every combination of the axes, then draw the report.
+
+  tfp-rd grid --preset=plane                      the paper's twelve families
+  tfp-rd grid --preset=plane --latent_size=4      a flag overrides the preset
+  tfp-rd grid --architectures=---,-+v --betas=0.5,1,2 --seeds=0,1,2
+  tfp-rd grid --preset=full --workers=8           one process for each of 8 GPUs
+
+Stopped at any moment and typed again, it goes on where it was: what is left to
+do is what has no result below --run_root.  Several grids, and several machines
+with one file system, may share that directory.  --report_dir= draws nothing.
+
+Presets:
+  quick  12 families x beta 0.3, 1, 3 x 400 steps on digits
+  plane  12 families x beta 0.1, 0.3, 1, 3 x 1,500 steps on digits
+  full   the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+  """Runs the program; returns its exit status."""
+  return program.run(
+    _main,
+    argv,
+    name='grid',
+    define=_define,
+    manual=_MANUAL,
+    when_interrupted='interrupted; the same command goes on where it was.',
+  )
+
+
+def _define(flag_values):
+  axes = {'flag_values': flag_values, 'module_name': 'Axes of the grid'}
+  flags.DEFINE_enum(
+    'preset', 'plane', list(grid_lib.PRESETS), 'What to start from.', **axes
+  )
+  flags.DEFINE_list(
+    'architectures', ['all'], 'Families, such as ---,-+v; or all.', **axes
+  )
+  flags.DEFINE_list('seeds', ['0'], 'Integers.', **axes)
+  flags.DEFINE_integer('workers', 1, 'Processes.', lower_bound=1, **axes)
+  report_program.define_report_dir(flag_values)
+  config_flags.define_objective(flag_values, several=True)
+  config_flags.define(flag_values, omit=('architecture', 'seed'))
+
+
+def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
+  program.refuse(arguments)
+  grid = _grid(flag_values)
+  cells = grid.cells()
+  execution = config_flags.read(flag_values, config_lib.Execution())
+  training.set_aside_corrupt(cells, execution.run_root)
+  problem = _train(cells, execution, flag_values.workers)
+  if flag_values.report_dir:
+    report_program.write(execution.run_root, flag_values.report_dir)
+  if problem:  # What could be done is done and drawn.
+    raise errors.UserError(problem)
+
+
+def _grid(flag_values) -> grid_lib.Grid:
+  """Returns the preset with what the flags say instead."""
+  grid = grid_lib.PRESETS[flag_values.preset]
+  for axis in ('architectures', 'betas', 'objective', 'seeds'):
+    if flag_values[axis].present and not flag_values[axis].value:
+      raise errors.UserError(f'--{axis} is empty; name at least one.')
+  base = config_flags.read(flag_values, grid.base)
+  changes = {
+    'base': config_flags.checked(flag_values, base),
+    'objectives': config_flags.objectives(flag_values, grid.objectives),
+    'seeds': tuple(map(_seed, flag_values.seeds)),
+  }
+  if flag_values.architectures != ['all']:
+    parsed = map(architecture_lib.parse, flag_values.architectures)
+    changes['architectures'] = tuple(map(str, parsed))
+  return dataclasses.replace(grid, **changes)
+
+
+def _seed(text):
+  try:
+    return int(text)
+  except ValueError as e:
+    raise errors.UserError(f'seed {text!r} is not an integer.') from e
+
+
+def _train(cells, execution, num_workers) -> str:
+  """Trains what is pending; returns what went wrong, in words."""
+  if not grid_lib.pending(cells, execution.run_root):
+    return ''
+  training.check_images(cells[0], execution)
+  with progress_lib.Progress(cells, execution.run_root) as progress:
+    if num_workers > 1:
+      return _train_in_workers(cells, execution, num_workers, progress)
+    return _train_here(
+      cells,
+      execution,
+      on_step=progress.step,
+      on_end=progress.look,
+      on_wait=lambda held: progress.look(at_work=True),
+    )
+
+
+def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
+  diverged = grid_lib.train_pending(
+    cells,
+    execution.run_root,
+    execute=training.trainer(execution, **callbacks),
+    on_wait=on_wait,
+  )
+  for error in diverged.values():
+    program.say(str(error))
+  names = ', '.join(config.name for config in diverged)
+  return names and f'without a result, because they diverged: {names}.'
+
+
+def _train_in_workers(cells, execution, num_workers, progress) -> str:
+  dead = workers.run_all(
+    _work,
+    (cells, execution),
+    num_workers=num_workers,
+    watch=lambda: progress.look(at_work=True),
+  )
+  return dead and (
+    f'{dead} of {num_workers} workers stopped before the end; the same command '
+    'goes on where they were.'
+  )
+
+
+def _work(cells, execution) -> int:
+  """Does what one worker does; returns its exit status."""
+
+  def leave_with_parent(*_):
+    if not workers.parent_is_alive():
+      raise KeyboardInterrupt
+
+  def work():
+    problem = _train_here(
+      cells, execution, on_step=leave_with_parent, on_wait=leave_with_parent
+    )
+    if problem:
+      raise errors.UserError(problem)
+
+  return program.guard(work, name='grid')
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that draws figures and tables of finished runs.
+
+It reads result files alone and brings no TensorFlow.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from absl import flags
+
+from tfp_rd import errors
+from tfp_rd import report as report_lib
+from tfp_rd.cli import config_flags, program
+
+__all__ = ['define_report_dir', 'main', 'write']
+
+_MANUAL = """\
+tfp-rd report [flags]: draw figures and tables of all finished runs.
+
+  tfp-rd report
+  tfp-rd report --run_root=runs --report_dir=report
+
+Leaves rd_plane.png and .svg, table.csv, table.md and curves/curve_NAME.json.
+Unfinished runs are passed over, so that a grid can be looked at while it runs.
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+  """Runs the program; returns its exit status."""
+  return program.run(_main, argv, name='report', define=_define, manual=_MANUAL)
+
+
+def define_report_dir(flag_values: flags.FlagValues) -> None:
+  """Defines where a report goes."""
+  flags.DEFINE_string(
+    'report_dir',
+    'report',
+    'Folder for figures and tables.',
+    flag_values=flag_values,
+    module_name='The report',
+  )
+
+
+def write(run_root: str, report_dir: str) -> None:
+  """Writes the report and prints the paths of what it left.
+
+  Raises:
+    UserError: There is no finished run, or one is corrupt: the report is then
+      written without it.
+    OSError: The report cannot be written.
+  """
+  report = report_lib.write_report(run_root, report_dir)
+  for sentence in report.below_diagonal:
+    program.say(sentence)
+  for path in report.paths:
+    print(path)
+  if report.corrupt:
+    raise errors.UserError(
+      f'{len(report.corrupt)} corrupt and left out of the report: '
+      f'{" ".join(report.corrupt)} `tfp-rd grid` or `tfp-rd train` sets such a '
+      'file aside and does the run again.'
+    )
+
+
+def _define(flag_values):
+  config_flags.define_execution(flag_values, 'run_root')
+  define_report_dir(flag_values)
+
+
+def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
+  program.refuse(arguments)
+  if not flag_values.report_dir:
+    raise errors.UserError('--report_dir is empty; name a folder.')
+  write(flag_values.run_root, flag_values.report_dir)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that trains one run."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from absl import flags
+
+from tfp_rd import config as config_lib
+from tfp_rd import grid as grid_lib
+from tfp_rd import run as run_lib
+from tfp_rd.cli import config_flags, point_table, program, training
+from tfp_rd.cli import progress as progress_lib
+
+__all__ = ['main']
+
+_MANUAL = """\
+tfp-rd train [flags]: train one model and evaluate it on every split.
+
+  tfp-rd train --architecture=-+v --beta=0.5
+  tfp-rd train --dataset=mine.npz --num_steps=3000 --latent_size=4
+  tfp-rd train --max_steps=2 --fake_data      a dry run
+
+An architecture is three signs: encoder, decoder, marginal, as in the paper.
+  encoder   -  Gaussian            +  inverse autoregressive flow
+  decoder   -  deconvolutional     +  autoregressive (PixelCNN)
+  marginal  -  standard normal     +  masked autoregressive flow   v  VampPrior
+
+A data set is digits, binarized_mnist, mnist, omniglot (with --data_dir), or a
+file: an .npz with train and test, or Burda's chardata.mat.
+
+The run is a directory below --run_root, printed as the last line.  Typed again,
+the same command goes on from the last checkpoint, or finds the run done.
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+  """Runs the program; returns its exit status."""
+  return program.run(
+    _main,
+    argv,
+    name='train',
+    define=_define,
+    manual=_MANUAL,
+    when_interrupted=(
+      'interrupted; the same command goes on from the last checkpoint.'
+    ),
+  )
+
+
+def _define(flag_values):
+  config_flags.define_objective(flag_values, several=False)
+  config_flags.define(flag_values)
+
+
+def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
+  program.refuse(arguments)
+  config = config_flags.read(flag_values, config_lib.Config())
+  config = config_flags.checked(flag_values, config)
+  objectives = config_flags.objectives(flag_values, [config.objective])
+  config = dataclasses.replace(config, objective=objectives[0])
+  execution = config_flags.read(flag_values, config_lib.Execution())
+  run = _done(config, execution)
+  rows = [
+    ((split, f'{beta:g}'), point)
+    for split in point_table.SPLITS
+    for beta, point in run.points(split).items()
+  ]
+  print(point_table.text(('split', 'beta'), rows))
+  print(run.path)
+
+
+def _done(config, execution):
+  """Returns the finished run, trained here if it was not finished before."""
+  root = execution.run_root
+  training.set_aside_corrupt([config], root)
+  if grid_lib.pending([config], root):
+    training.check_images(config, execution)
+    with progress_lib.Progress([config], root) as progress:
+      execute = training.trainer(
+        execution, on_step=progress.step, on_end=progress.look
+      )
+      execute(run_lib.create_run(root, config))
+  return run_lib.create_run(root, config)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

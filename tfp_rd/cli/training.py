@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs that train share: checks before, progress meanwhile."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from tfp_rd import config as config_lib
+from tfp_rd import dataset as dataset_lib
+from tfp_rd import grid as grid_lib
+from tfp_rd import run as run_lib
+from tfp_rd.cli import program
+
+__all__ = ['check_images', 'set_aside_corrupt', 'trainer']
+
+
+def check_images(
+  config: config_lib.Config, execution: config_lib.Execution
+) -> None:
+  """Loads the images once before a run's directory is made.
+
+  A data set that cannot be had then leaves no empty run behind.  A run that
+  has begun has been through this.
+
+  Raises:
+    UserError: The images cannot be had.
+  """
+  if not (pathlib.Path(execution.run_root) / config.name).exists():
+    if config.data.dataset != 'digits':
+      program.tensorflow()  # The data may bring it, with its chatter.
+    dataset_lib.load(config.data, data_dir=execution.data_dir)
+
+
+def set_aside_corrupt(
+  cells: Sequence[config_lib.Config], run_root: str
+) -> None:
+  """Moves corrupt results away and says so; their runs are done again."""
+  for path in grid_lib.set_aside_corrupt(cells, run_root):
+    program.say(
+      f'result.json was corrupt; it is kept as {path} and the run is done '
+      'again.'
+    )
+
+
+def trainer(
+  execution: config_lib.Execution,
+  *,
+  on_step: Callable[[run_lib.Run, int, Mapping[str, float]], object],
+  on_end: Callable[[], object] = lambda: None,
+) -> Callable[[run_lib.Run], None]:
+  """Returns a function that trains one run.  Imports TensorFlow.
+
+  Args:
+    execution: How.
+    on_step: Is told the run, the steps done and the metrics so far.
+    on_end: Is called when the run has its result.
+  """
+  program.tensorflow()
+  from tfp_rd import experiment
+
+  def execute(run):
+    def on_progress(step, num_steps, metrics):
+      del num_steps  # The run's configuration has it.
+      on_step(run, step, metrics)
+
+    experiment.execute(run, execution, on_progress=on_progress)
+    on_end()
+
+  return execute

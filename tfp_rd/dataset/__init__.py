@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Binary images by name or by path: one table, one file a data set.
+
+TensorFlow, tensorflow-datasets, scikit-learn and SciPy are imported only when
+a set that needs them is loaded.  A new set is one module with `TRAITS` and
+`load(data, *, data_dir)`, and one line in the table.
+"""
+
+import difflib
+import hashlib
+import importlib
+import pathlib
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd.dataset import images
+from tfp_rd.dataset.images import Dataset
+
+__all__ = ['Dataset', 'fingerprint', 'load', 'names']
+
+_SETS = {
+  'digits': 'tfp_rd.dataset.digits',
+  'binarized_mnist': 'tfp_rd.dataset.binarized_mnist',
+  'mnist': 'tfp_rd.dataset.mnist',
+  'omniglot': 'tfp_rd.dataset.omniglot',
+}
+
+_FILES = {
+  '.npz': 'tfp_rd.dataset.arrays',
+  '.mat': 'tfp_rd.dataset.chardata',
+}
+
+
+def names() -> tuple[str, ...]:
+  """Returns the names of the data sets that come without a path."""
+  return tuple(_SETS)
+
+
+def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
+  """Loads, checks and binarises a data set.
+
+  Args:
+    data: Which images; `data.dataset` is one of `names()`, or the path of a
+      user's .npz (see `tfp_rd.dataset.arrays`) or of Burda's chardata.mat.
+    data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
+      own default.  A set that is not there is downloaded into it.
+
+  Returns:
+    The data set, float32 `[N, H, W, 1]` a split.  With `data.fake_data`, 200,
+    100 and 100 images of random bits with the same shape, for which a set with
+    a name needs neither the network nor `data_dir`.
+
+  Raises:
+    UserError: There is no such set, it cannot be had, or its content is not
+      what was expected.
+
+  Costs seconds for the sets of tensorflow-datasets, whose every image is
+  decoded; load once and keep the record.
+  """
+  module = _module(data.dataset)
+  _check_binarize(data)
+  if data.sha256 and data.sha256 != fingerprint(data.dataset):
+    raise errors.UserError(
+      f'{data.dataset} has changed: its SHA-256 is no longer '
+      f'{data.sha256[:8]}...; put the old file back, or start a new run.'
+    )
+  if not data.fake_data:
+    return module.load(data, data_dir=data_dir)
+  if _is_file(data.dataset):
+    real = module.load(data)
+    return images.fake(images.traits_of(real), name=real.name)
+  return images.fake(module.TRAITS, name=data.dataset)
+
+
+def fingerprint(path_or_name: str) -> str:
+  """Returns the SHA-256 of a user's file, `''` for a set with a name.
+
+  Args:
+    path_or_name: As `DataConfig.dataset`.
+
+  Returns:
+    64 hexadecimal digits, or nothing.
+
+  Raises:
+    UserError: There is no such set, or the file cannot be read.
+
+  Costs one pass over the file.
+  """
+  _module(path_or_name)
+  if not _is_file(path_or_name):
+    return ''
+  digest = hashlib.sha256()
+  with images.open_file(path_or_name) as f:
+    while block := f.read(1 << 20):
+      digest.update(block)
+  return digest.hexdigest()
+
+
+def _suffix(name):
+  return pathlib.PurePath(name).suffix.lower()
+
+
+def _is_file(name):
+  return name not in _SETS and _suffix(name) in _FILES
+
+
+def _module(name):
+  path = _SETS.get(name) or _FILES.get(_suffix(name))
+  if path is None:
+    close = difflib.get_close_matches(name, _SETS, n=1)
+    guess = f' (did you mean {close[0]!r}?)' if close else ''
+    raise errors.UserError(
+      f'there is no data set {name!r}{guess}; choose one of {", ".join(_SETS)},'
+      ' or give the path of a file that ends in .npz or .mat.'
+    )
+  return importlib.import_module(path)
+
+
+def _check_binarize(data):
+  if data.binarize and _suffix(data.dataset) != '.npz':
+    raise errors.UserError(
+      f'binarize={data.binarize} is only for an .npz of your own with values '
+      f'of 0..255; {data.dataset} has its own rule, so leave it out.'
+    )

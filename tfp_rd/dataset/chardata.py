@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Burda's OMNIGLOT, 28x28, from a user's copy of its `chardata.mat`.
+
+References:
+  Yuri Burda, Roger Grosse and Ruslan Salakhutdinov. Importance Weighted
+  Autoencoders. ICLR 2016.
+"""
+
+import pathlib
+
+import numpy as np
+
+from tfp_rd import errors
+from tfp_rd.dataset import images
+
+__all__ = ['load']
+
+_SIDE = 28
+_NUM_VALIDATION = 1345
+# The seed with which the authors' own program shuffles before it splits.
+_SEED = 123
+
+
+def load(data, *, data_dir: str = '') -> images.Dataset:
+  """Splits the file 23,000 / 1,345 / 8,070, as its authors do.
+
+  The file holds `data [784, 24345]` and `testdata [784, 8070]`, one image a
+  column, itself column by column, in [0, 1].  Train is shuffled with the
+  authors' seed and its last 1,345 validate.  Values are probabilities, drawn
+  anew in training and once, with a fixed seed, for validation and test.
+
+  Args:
+    data: `data.dataset` is the file's path.
+    data_dir: Ignored; the path says it all.
+
+  Returns:
+    The data set, without labels.
+
+  Raises:
+    UserError: The file is missing or not of that kind.
+  """
+  del data_dir
+  arrays = _read(data.dataset)
+  grey, test = (
+    _upright(arrays, key, data.dataset) for key in ('data', 'testdata')
+  )
+  if len(grey) <= _NUM_VALIDATION:
+    raise errors.UserError(
+      f"'data' of {data.dataset} has {len(grey)} images; expected more than "
+      f'{_NUM_VALIDATION}, as that many validate.'
+    )
+  grey = grey[images.permutation(len(grey), seed=_SEED)]
+  return images.Dataset(
+    name=pathlib.PurePath(data.dataset).stem,
+    train=grey[:-_NUM_VALIDATION],
+    validation=images.binarize(grey[-_NUM_VALIDATION:], seed=1),
+    test=images.binarize(test, seed=2),
+    dynamic=True,
+  )
+
+
+def _read(path):
+  import scipy.io  # Only for this kind of file.
+
+  with images.open_file(path) as f:
+    try:
+      return scipy.io.loadmat(f, variable_names=('data', 'testdata'))
+    except Exception as e:  # SciPy raises errors of every kind on odd bytes.
+      raise errors.UserError(
+        f'{path} is no MATLAB file of version 5 to 7 ({e!s:.80}); expected '
+        "Burda's chardata.mat."
+      ) from e
+
+
+def _upright(arrays, key, path):
+  """Returns `[N, 28, 28, 1]` from the columns of `arrays[key]`, checked."""
+  what = f'{key!r} of {path}'
+  if key not in arrays:
+    raise errors.UserError(
+      f"{path} has no {key!r}; expected Burda's chardata.mat with 'data' and "
+      "'testdata'."
+    )
+  columns = arrays[key]
+  if columns.dtype.kind not in 'biuf' or columns.shape[:-1] != (_SIDE**2,):
+    raise errors.UserError(
+      f'{what} is an array of {columns.dtype} {list(columns.shape)}; expected '
+      f'numbers [{_SIDE**2}, N], one image a column.'
+    )
+  stored = columns.T.astype(np.float32).reshape(-1, _SIDE, _SIDE, 1)
+  upright = np.ascontiguousarray(stored.transpose(0, 2, 1, 3))
+  images.check_images(upright, what)
+  if upright.min() < 0 or upright.max() > 1:
+    raise errors.UserError(
+      f'{what} holds values from {upright.min():g} to {upright.max():g}; '
+      'expected them in [0, 1].'
+    )
+  return upright

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoder `+`: pixels one after another, each given those before it and z.
+
+d(x|z) = prod_i Bernoulli(x_i; logit_i(x_<i, z)), a probability at every value
+of the weights, since causality lies in the forward pass.
+
+#### References
+
+[1]: Ishaan Gulrajani et al. PixelVAE: A Latent Variable Model for Natural
+     Images. In _International Conference on Learning Representations_, 2017.
+     https://arxiv.org/abs/1611.05013
+[2]: Tim Salimans et al. PixelCNN++: Improving the PixelCNN with Discretized
+     Logistic Mixture Likelihood and Other Modifications. In _International
+     Conference on Learning Representations_, 2017.
+     https://arxiv.org/abs/1701.05517
+[3]: Alexander A. Alemi et al. Fixing a Broken ELBO. In _International
+     Conference on Machine Learning_, 2018, Appendix F.2.
+     https://arxiv.org/abs/1711.00464
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_rd.network import batch, causal, gated, initial
+
+__all__ = ['AutoregressiveBernoulli', 'PixelCNN', 'SIZES', 'build']
+
+tfd = tfp.distributions
+
+SIZES = {
+  'small': {'features': 16, 'num_scales': 2, 'num_layers': 1},
+  'paper': {'features': 64, 'num_scales': 3, 'num_layers': 2},
+}
+
+# Planes through which z reaches every pixel.
+_NUM_PLANES = 4
+
+
+class AutoregressiveBernoulli(tfd.Distribution):
+  """Binary images, each pixel given those before it in raster order.
+
+  Args:
+    logits_fn: Function of `x [N, H, W, C]`, `maps [N, H, W, M]` and
+      `condition [N, c]` (or `None`) that returns logits `[N, H, W, C]`; a
+      logit must depend on earlier pixels of x alone.
+    maps: `[..., H, W, M]`, what is decoded.
+    condition: `[..., c]` or `None`.
+    num_channels: C; pixels have an order, their channels have none.
+    name: Name of the distribution.
+
+  A sample is found by iteration: with the uniforms of all pixels fixed, the
+  image is drawn again and again given itself until nothing moves.  The n-th
+  pixel is final after n rounds at the latest, usually all are after a few
+  dozen, and the result is exactly that of drawing pixel by pixel.
+  """
+
+  def __init__(
+    self,
+    logits_fn,
+    maps,
+    *,
+    condition=None,
+    num_channels=1,
+    name='autoregressive_bernoulli',
+  ):
+    parameters = dict(locals())
+    self._logits_fn = logits_fn
+    self._maps = tf.convert_to_tensor(maps)
+    self._condition = condition
+    self._num_channels = num_channels
+    super().__init__(
+      dtype=self._maps.dtype,
+      reparameterization_type=tfd.NOT_REPARAMETERIZED,
+      validate_args=False,
+      allow_nan_stats=True,
+      parameters=parameters,
+      name=name,
+    )
+
+  @classmethod
+  def _parameter_properties(cls, dtype, num_classes=None):
+    return {
+      'maps': tfp.util.ParameterProperties(event_ndims=3),
+      'condition': tfp.util.ParameterProperties(event_ndims=1),
+    }
+
+  def _event_shape(self):
+    return self._maps.shape[-3:-1].concatenate(self._num_channels)
+
+  def _event_shape_tensor(self):
+    return tf.concat([tf.shape(self._maps)[-3:-1], [self._num_channels]], 0)
+
+  def _flat_logits_fn(self, leading):
+    """Returns the function of flat images alone, for a leading shape."""
+    maps = self._maps
+    full = tf.broadcast_to(maps, tf.concat([leading, maps.shape[-3:]], 0))
+    maps, _ = batch.flatten(full, 3)
+    condition = batch.rows(self._condition, leading)
+    return lambda x: self._logits_fn(x, maps, condition)
+
+  def logits(self, x) -> tf.Tensor:
+    """Returns the logit of every pixel of `x [..., H, W, C]`, in one pass."""
+    x = tf.convert_to_tensor(x, self.dtype)
+    leading = tf.broadcast_dynamic_shape(
+      tf.shape(x)[:-3], self.batch_shape_tensor()
+    )
+    full = tf.broadcast_to(x, tf.concat([leading, x.shape[-3:]], 0))
+    flat, _ = batch.flatten(full, 3)
+    logits = self._flat_logits_fn(leading)(flat)
+    return tf.reshape(logits, tf.shape(full))
+
+  def _log_prob(self, x):
+    logits = self.logits(x)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(
+      labels=tf.broadcast_to(tf.cast(x, self.dtype), tf.shape(logits)),
+      logits=logits,
+    )
+    return -tf.reduce_sum(losses, axis=[-3, -2, -1])
+
+  def _sample_n(self, n, seed=None):
+    leading = tf.concat([[n], self.batch_shape_tensor()], 0)
+    shape = tf.concat([leading, self.event_shape_tensor()], 0)
+    uniforms = tf.random.stateless_uniform(
+      shape, tfp.random.sanitize_seed(seed), dtype=self.dtype
+    )
+    flat, _ = batch.flatten(uniforms, 3)
+    flat = tf.reshape(flat, [-1, *self.event_shape])
+    logits_fn = self._flat_logits_fn(leading)
+
+    def draw_again(x, _):
+      again = tf.cast(flat < tf.sigmoid(logits_fn(x)), self.dtype)
+      return again, tf.reduce_any(again != x)
+
+    x, _ = tf.while_loop(
+      lambda _, moved: moved,
+      draw_again,
+      (tf.zeros_like(flat), True),
+      maximum_iterations=self.event_shape[0] * self.event_shape[1] + 1,
+    )
+    return tf.reshape(x, shape)
+
+
+class PixelCNN(tf.Module):
+  """The decoder d(x|z) of causal convolutions.
+
+  With `conditioning='everywhere'` a gated dense layer turns z into planes as
+  large as the image, and these are added to the first features unmasked, so
+  that every pixel sees all of z, the first one too.  With `'concatenated'`,
+  the paper's letter, the layer gives one plane that is concatenated to the
+  image and shifted with it: a pixel sees the plane before it, the first pixel
+  none.
+
+  Args:
+    latent_size: Dimensions k of z.
+    image_shape: (H, W, C).
+    conditioning: `'everywhere'` or `'concatenated'`.
+    features: Features of the causal network.
+    num_scales: Its resolutions.
+    num_layers: Residual layers in each of its blocks.
+    condition_size: Width of the condition, 0 for none.
+    dropout: Rate at which feature maps of residual branches are dropped.
+    seed: Seed of the initial weights.
+    dtype: Type of the weights.
+
+  One density is one pass over the image; a sample takes some dozens.
+  """
+
+  def __init__(
+    self,
+    latent_size,
+    image_shape,
+    *,
+    conditioning='everywhere',
+    features=SIZES['small']['features'],
+    num_scales=SIZES['small']['num_scales'],
+    num_layers=SIZES['small']['num_layers'],
+    condition_size=0,
+    dropout=0.0,
+    seed,
+    dtype='float32',
+  ):
+    super().__init__()
+    height, width, channels = image_shape
+    seeds = initial.split(seed, 3)
+    self._map_shape = [height, width]
+    self._num_channels = channels
+    self._is_concatenated = conditioning == 'concatenated'
+    num_planes = 1 if self._is_concatenated else _NUM_PLANES
+    self._planes = gated.GatedDense(
+      latent_size,
+      height * width * num_planes,
+      condition_size=condition_size,
+      seed=seeds[0],
+      dtype=dtype,
+    )
+    self._spread = (
+      None
+      if self._is_concatenated
+      else gated.Dense(num_planes, 2 * features, seed=seeds[1], dtype=dtype)
+    )
+    self._network = causal.CausalNetwork(
+      channels + self._is_concatenated,
+      channels,
+      features=features,
+      num_scales=num_scales,
+      num_layers=num_layers,
+      condition_size=condition_size,
+      dropout=dropout,
+      seed=seeds[2],
+      dtype=dtype,
+    )
+
+  def __call__(self, z, *, condition=None, seed=None):
+    """Decodes codes.
+
+    Args:
+      z: `[..., k]`.
+      condition: `[..., c]`, broadcast against z's leading axes.
+      seed: Seed of the dropout in training; `None` drops nothing.
+
+    Returns:
+      A distribution with batch shape `[...]` and event shape `[H, W, C]`.
+    """
+    flat, leading = batch.flatten(z, 1)
+    planes = self._planes(flat, batch.rows(condition, leading))
+    maps = tf.reshape(planes, [-1, *self._map_shape, self._num_planes(planes)])
+    if self._spread is not None:
+      maps = self._spread(maps)
+    return AutoregressiveBernoulli(
+      lambda x, m, c: self._logits(x, m, c, seed),
+      batch.restore(maps, leading),
+      condition=condition,
+      num_channels=self._num_channels,
+    )
+
+  def _num_planes(self, planes):
+    return planes.shape[-1] // (self._map_shape[0] * self._map_shape[1])
+
+  def _logits(self, x, maps, condition, seed):
+    x = 2.0 * x - 1.0
+    if self._is_concatenated:
+      return self._network(
+        tf.concat([x, maps], -1), condition=condition, seed=seed
+      )
+    return self._network(x, maps=maps, condition=condition, seed=seed)
+
+
+def build(spec, *, seed):
+  """Returns the decoder of a `tfp_rd.architecture.Spec`."""
+  return PixelCNN(
+    spec.latent_size,
+    spec.image_shape,
+    conditioning=spec.conditioning,
+    **SIZES[spec.size],
+    condition_size=spec.condition_size,
+    dropout=spec.dropout,
+    seed=seed,
+    dtype=spec.dtype,
+  )

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: calls of the compiled program, and memory between them."""
+
+import csv
+import dataclasses
+import io
+import math
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_rd import checkpoint, rate_distortion
+from tfp_rd import program as program_lib
+from tfp_rd import run as run_lib
+from tfp_rd import selection as selection_lib
+from tfp_rd.network import initial
+
+__all__ = ['OnProgress', 'Schedule', 'State', 'make_inputs', 'train_program']
+
+# Draws for each image when weights are compared on validation; the same draws
+# at every validation, so that only the weights differ.
+_VALIDATION_SAMPLES = 4
+
+OnProgress = Callable[[int, int, Mapping[str, float]], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+  """When something happens.
+
+  Attributes:
+    num_steps: Where training ends.
+    validate_every: Steps between validations; 0 for none.
+    checkpoint_every: Steps between checkpoints.
+    steps_per_call: Steps of one call at the most.
+  """
+
+  num_steps: int
+  validate_every: int = 100
+  checkpoint_every: int = 500
+  steps_per_call: int = 50
+
+  def next_stop(self, step: int) -> int:
+    """Returns the step at which the next call ends."""
+    stops = [self.num_steps, step + self.steps_per_call]
+    for every in (self.validate_every, self.checkpoint_every):
+      if every:
+        stops.append((step // every + 1) * every)
+    return min(stops)
+
+  def is_validation(self, step: int) -> bool:
+    """Whether the weights are validated at this step."""
+    return bool(self.validate_every) and (
+      step % self.validate_every == 0 or step == self.num_steps
+    )
+
+  def is_checkpoint(self, step: int) -> bool:
+    """Whether a checkpoint is written at this step."""
+    return step % self.checkpoint_every == 0 or step == self.num_steps
+
+
+class State(tf.Module):
+  """All that a checkpoint holds."""
+
+  def __init__(self, program):
+    super().__init__()
+    self.program = program
+    self.selection = selection_lib.Selection(program.model, program.average)
+    self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+
+def make_inputs(
+  images, *, seed, objective, learning_rate, num_steps
+) -> program_lib.Inputs:
+  """Puts on the device what a run brings to the compiled program."""
+  images = tf.convert_to_tensor(images)
+  return program_lib.Inputs(
+    images=images,
+    seed=initial.as_seed(seed),
+    beta=tf.constant(getattr(objective, 'beta', 1.0), images.dtype),
+    learning_rate=tf.constant(learning_rate, tf.float32),
+    num_steps=tf.constant(num_steps, tf.int64),
+  )
+
+
+def train_program(
+  state: State,
+  inputs: program_lib.Inputs,
+  schedule: Schedule,
+  *,
+  objective,
+  validation=None,
+  run_dir=None,
+  on_progress: OnProgress = lambda step, num_steps, metrics: None,
+  on_warning: Callable[[str], Any] = lambda sentence: None,
+) -> list[Mapping[str, float]]:
+  """Trains until the schedule ends, from the last checkpoint if there is one.
+
+  Args:
+    state: The program, fresh; left with the kept weights.
+    inputs: What the run brings.
+    schedule: When something happens.
+    objective: Scores the weights on validation, at its own beta.
+    validation: `[M, ...]` images, or `None`.
+    run_dir: Folder of checkpoints and metrics, or `None`.
+    on_progress: Is told the step, the number of steps and the metrics.
+    on_warning: Is told a sentence when a checkpoint cannot be read.
+
+  Returns:
+    The metrics, one mapping a call.
+
+  Raises:
+    FloatingPointError: A term stopped being finite.
+    OSError: A file cannot be written.
+  """
+  files = _Files(run_dir, state, on_warning)
+  metrics = files.restore()
+  program = state.program
+
+  def score():
+    point = rate_distortion.evaluate(
+      program.model, validation, num_samples=_VALIDATION_SAMPLES, seed=0
+    )
+    score = objective.score(point)
+    return score if math.isfinite(score) else math.inf
+
+  step = int(program.step)
+  while step < schedule.num_steps:
+    start = time.monotonic()
+    stop = schedule.next_stop(step)
+    row = {'step': stop, **program.run(inputs, stop - step)}
+    step = stop
+    if schedule.is_validation(step):
+      row['validation_score'] = state.selection.offer(step, score)
+    state.seconds.assign_add(time.monotonic() - start)
+    metrics.append(row)
+    files.write(metrics, save=schedule.is_checkpoint(step))
+    on_progress(step, schedule.num_steps, row)
+  state.selection.take()
+  return metrics
+
+
+class _Files:
+  """Checkpoints and metrics of a folder; keeps nothing where there is none."""
+
+  def __init__(self, run_dir, state, on_warning):
+    self._state = state
+    self._folder = None if run_dir is None else pathlib.Path(run_dir)
+    if self._folder is not None:
+      self._folder.mkdir(parents=True, exist_ok=True)
+      self._checkpoints = checkpoint.Checkpoints(
+        self._folder / 'checkpoint', state, on_warning=on_warning
+      )
+
+  def restore(self):
+    """Goes to the last checkpoint; returns the metrics up to there."""
+    if self._folder is None or not self._checkpoints.restore():
+      return []
+    step = int(self._state.program.step)
+    folder = run_lib.Run(self._folder, None)
+    return [row for row in folder.metrics if row['step'] <= step]
+
+  def write(self, metrics, *, save):
+    if self._folder is None:
+      return
+    names = dict.fromkeys(name for row in metrics for name in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(metrics)
+    run_lib.write_atomically(self._folder / 'metrics.csv', text.getvalue())
+    if save:
+      self._checkpoints.save(int(self._state.program.step))

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objectives are values: what to minimise, by whom, and how to choose.
+
+A new objective is one new file and one line in the table.  It is a frozen
+dataclass of plain numbers with a name, the names of its metrics, and
+
+    players(model, seed)    who learns: a mapping from name to tf.Module
+    losses(draws, context)  a scalar for each player, and the metrics
+    score(point)            what the kept step minimises on validation
+"""
+
+import dataclasses
+import importlib
+from typing import Any
+
+from tfp_rd import config, errors
+
+__all__ = ['names', 'parse', 'with_beta']
+
+_CLASSES = {
+  'beta_elbo': ('tfp_rd.objective.beta_elbo', 'BetaElbo'),
+  'target_rate': ('tfp_rd.objective.target_rate', 'TargetRate'),
+}
+
+
+def names() -> tuple[str, ...]:
+  """Returns the names that `parse` knows."""
+  return tuple(_CLASSES)
+
+
+def parse(text: str) -> Any:
+  """Reads an objective from its repr, without evaluating anything.
+
+  Args:
+    text: As in `'beta_elbo(beta=0.5)'`; fields left out have their defaults.
+
+  Returns:
+    The objective; `parse(repr(objective)) == objective`.
+
+  Raises:
+    UserError: Unknown objective or field, or a value out of range.
+  """
+  name, fields = config.parse_call(text)
+  if name not in _CLASSES:
+    raise errors.UserError(
+      f'{name!r} is no objective; choose one of {", ".join(names())}.'
+    )
+  module, class_name = _CLASSES[name]
+  cls = getattr(importlib.import_module(module), class_name)
+  known = [f.name for f in dataclasses.fields(cls)]
+  unknown = sorted(set(fields) - set(known))
+  if unknown:
+    raise errors.UserError(
+      f'{name} has no field {unknown[0]!r}; its fields are {", ".join(known)}.'
+    )
+  return cls(**fields)
+
+
+def with_beta(objective, beta: float):
+  """Returns the objective at another beta; itself where it has none."""
+  if 'beta' not in {f.name for f in dataclasses.fields(objective)}:
+    return objective
+  return dataclasses.replace(objective, beta=beta)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""D + beta R: the ELBO at beta = 1, less rate above it and more below.
+
+#### References
+
+[1]: Irina Higgins et al. beta-VAE: Learning Basic Visual Concepts with a
+     Constrained Variational Framework. In _International Conference on
+     Learning Representations_, 2017.
+     https://openreview.net/forum?id=Sy2fzU9gl
+[2]: Samuel R. Bowman et al. Generating Sentences from a Continuous Space. In
+     _Conference on Computational Natural Language Learning_, 2016.
+     https://arxiv.org/abs/1511.06349
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from tfp_rd.objective import context as context_lib
+from tfp_rd.objective import field
+
+__all__ = ['BetaElbo']
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class BetaElbo:
+  """Minimises D + beta R.
+
+  Attributes:
+    beta: Nats of distortion that a nat of rate is worth, above 0.
+    kl_annealing_steps: Steps over which the weight of R rises from 0 to beta
+      in a straight line [2]; 0 for none.
+
+  Raises:
+    UserError: beta is not positive and finite.
+  """
+
+  name: ClassVar[str] = 'beta_elbo'
+  metric_names: ClassVar[tuple[str, ...]] = ()
+
+  beta: float = 1.0
+  kl_annealing_steps: int = 0
+
+  def __post_init__(self):
+    field.check_positive(self, 'beta')
+    field.check_positive(self, 'kl_annealing_steps', or_zero=True)
+    object.__setattr__(self, 'kl_annealing_steps', int(self.kl_annealing_steps))
+
+  def __repr__(self):
+    return field.as_call(self)
+
+  def players(self, model, seed):
+    """Returns the model alone."""
+    del seed
+    return {'model': model}
+
+  def losses(self, draws, context):
+    """Returns the mean of D + beta R over draws and images."""
+    weight = context.beta
+    if self.kl_annealing_steps:
+      part = tf.cast(context.step, weight.dtype) / self.kl_annealing_steps
+      weight *= tf.minimum(part, 1.0)
+    loss = tf.reduce_mean(draws.distortion + weight * draws.rate)
+    return context_lib.Losses({'model': loss}, {})
+
+  def score(self, point) -> float:
+    """Returns D + beta R of a `Point`."""
+    return point.distortion_nats + self.beta * point.rate_nats

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""D + weight |target - R|: the least distortion at a given rate.
+
+With weight 1, the paper's letter, the loss above the target is D + R less a
+constant, so it is a floor of the rate and cannot lower one.  It pins the rate
+from both sides if the weight exceeds the slope -dD/dR of the family's curve at
+the target.
+
+#### References
+
+[1]: Alexander A. Alemi et al. Fixing a Broken ELBO. In _International
+     Conference on Machine Learning_, 2018, Section 4.
+     https://arxiv.org/abs/1711.00464
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from tfp_rd.objective import context as context_lib
+from tfp_rd.objective import field
+
+__all__ = ['TargetRate']
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class TargetRate:
+  """Minimises D + weight |target - R|, with D and R means over the batch.
+
+  Attributes:
+    target_rate_nats: The rate that is asked for.
+    weight: Nats of distortion that a nat beside the target costs.
+
+  Raises:
+    UserError: The target is negative or the weight not positive.
+  """
+
+  name: ClassVar[str] = 'target_rate'
+  metric_names: ClassVar[tuple[str, ...]] = ()
+
+  target_rate_nats: float = 1.0
+  weight: float = 1.0
+
+  def __post_init__(self):
+    field.check_positive(self, 'target_rate_nats', or_zero=True)
+    field.check_positive(self, 'weight')
+
+  def __repr__(self):
+    return field.as_call(self)
+
+  def value(self, distortion, rate):
+    """Returns the loss of mean distortion and rate; of plain numbers too."""
+    return distortion + self.weight * abs(self.target_rate_nats - rate)
+
+  def players(self, model, seed):
+    """Returns the model alone."""
+    del seed
+    return {'model': model}
+
+  def losses(self, draws, context):
+    """Returns the loss of the batch."""
+    del context
+    loss = self.value(
+      tf.reduce_mean(draws.distortion), tf.reduce_mean(draws.rate)
+    )
+    return context_lib.Losses({'model': loss}, {})
+
+  def score(self, point) -> float:
+    """Returns the loss of a `Point`."""
+    return self.value(point.distortion_nats, point.rate_nats)

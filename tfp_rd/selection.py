@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weights that are kept: the best on validation, averaged or not."""
+
+import math
+
+import tensorflow as tf
+
+__all__ = ['Selection']
+
+
+class Selection(tf.Module):
+  """The best weights seen so far; test is never looked at.
+
+  Args:
+    model: The model whose weights are offered.
+    average: Its `optimizer.Average`, or `None`.
+
+  Attributes:
+    score: What the kept weights scored; infinite before the first offer.
+    step: At which step they were.
+    is_averaged: Whether they are the average rather than the weights.
+  """
+
+  def __init__(self, model, average):
+    super().__init__()
+    self._variables = list(model.trainable_variables)
+    self._average = average
+    self._kept = [tf.Variable(v, trainable=False) for v in self._variables]
+    self.score = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
+    self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+    self.is_averaged = tf.Variable(False, trainable=False)
+
+  def offer(self, step: int, score_fn) -> float:
+    """Scores the weights, and their average, and keeps what is best so far.
+
+    Args:
+      step: Number of the step.
+      score_fn: Function without arguments: the score of the model as it is,
+        lower is better.
+
+    Returns:
+      The better of the two scores.
+    """
+    best = self._offer_one(step, score_fn, is_averaged=False)
+    if self._average is not None:
+      weights = [tf.identity(v) for v in self._variables]
+      _assign(self._variables, self._average.values)
+      best = min(best, self._offer_one(step, score_fn, is_averaged=True))
+      _assign(self._variables, weights)
+    return best
+
+  def _offer_one(self, step, score_fn, *, is_averaged):
+    score = score_fn()
+    if score < float(self.score):
+      self.score.assign(score)
+      self.step.assign(step)
+      self.is_averaged.assign(is_averaged)
+      _assign(self._kept, self._variables)
+    return score
+
+  def take(self) -> None:
+    """Gives the model the kept weights, if any were offered."""
+    if math.isfinite(float(self.score)):
+      _assign(self._variables, self._kept)
+
+
+def _assign(variables, values):
+  for variable, value in zip(variables, values, strict=True):
+    variable.assign(value)
