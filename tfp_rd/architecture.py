@@ -55,7 +55,7 @@ class Spec(NamedTuple):
     size: `'small'` or `'paper'`.
     num_pseudo_inputs: Components of a VampPrior.
     conditioning: How z enters an autoregressive decoder.
-    dropout: Rate in the hidden layers.
+    dropout: Rate in the hidden layers of the decoder.
     condition_size: Width of the condition, 0 for none.
     dtype: Type of the weights.
   """
@@ -120,7 +120,8 @@ def build(
       `'paper'`, else 100 from 28x28 pixels on and 50 below.
     conditioning: How z enters an autoregressive decoder: `'everywhere'`, the
       default at `'small'`, or `'concatenated'`, the paper's letter.
-    dropout: Rate at which hidden feature maps are dropped in training.
+    dropout: Rate at which hidden features of the decoder are dropped in
+      training.
     condition_size: Width of the parts' optional condition, 0 for none.
     dtype: `'float32'` or `'float64'`.
 

@@ -60,7 +60,7 @@ class ModelConfig:
       else 100 from 28x28 pixels on and 50 below.
     conditioning: How z enters an autoregressive decoder: `'everywhere'`,
       `'concatenated'` (the paper's letter), or `''` for the default of `size`.
-    dropout: Rate in the hidden layers; `None` is the data set's default at
+    dropout: Rate in the decoder's hidden layers; `None` is the data set's default at
       `'small'` and 0 at `'paper'`.
   """
 
@@ -92,7 +92,7 @@ class TrainingConfig:
 
   num_steps: int = 1500
   batch_size: int = 128
-  learning_rate: float = 1e-3
+  learning_rate: float = 3e-3
   normalize_gradients: bool = False
   weight_averaging: float = 0.99
   validate_every: int = 100

@@ -165,7 +165,8 @@ def train_pending(
   Args:
     cells: Runs, in the order in which they are tried.
     run_root: The folder that holds one folder a run.
-    execute: Trains one run; it takes `run.lock` itself.
+    execute: Trains one run; it takes `run.lock` itself, and should leave a
+      run alone that has its result by then.
     on_wait: Is told which cells are held whenever nothing else is left.
     poll_s: Seconds between two looks at them.
 
@@ -189,8 +190,11 @@ def train_pending(
 def _is_held_back(cell, run_root, execute, diverged):
   """Trains one cell, unless another process holds it."""
   run = run_lib.create_run(run_root, cell)
-  if run.is_done or _is_held(run):
+  # In this order: a run that is held now may be done by the second look.
+  if _is_held(run):
     return not run.is_done
+  if run.is_done:
+    return False
   try:
     execute(run)
   except ArithmeticError as e:

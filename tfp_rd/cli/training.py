@@ -62,7 +62,9 @@ def trainer(
       del num_steps  # The run's configuration has it.
       on_step(run, step, metrics)
 
-    experiment.execute(run, execution, on_progress=on_progress)
+    experiment.execute(
+      run, execution, on_progress=on_progress, on_warning=program.say
+    )
     on_end()
 
   return execute

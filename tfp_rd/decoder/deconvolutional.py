@@ -26,7 +26,7 @@ class Deconvolutional(tf.Module):
     image_shape: (H, W, C).
     widths: Features of the stages of deconvolutions.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which hidden feature maps are dropped in training.
+    dropout: Rate at which features of the first layer are dropped in training.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """

@@ -49,7 +49,6 @@ class Gaussian(tf.Module):
     latent_size: Dimensions k of z.
     widths: Features of the three stages of convolutions.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which hidden feature maps are dropped in training.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
 
@@ -68,7 +67,6 @@ class Gaussian(tf.Module):
     *,
     widths=convolutional.WIDTHS['small'],
     condition_size=0,
-    dropout=0.0,
     seed,
     dtype='float32',
   ):
@@ -78,7 +76,6 @@ class Gaussian(tf.Module):
       image_shape,
       widths=widths,
       condition_size=condition_size,
-      dropout=dropout,
       seed=seeds[0],
       dtype=dtype,
     )
@@ -92,12 +89,13 @@ class Gaussian(tf.Module):
     Args:
       x: `[..., H, W, C]` in [0, 1].
       condition: `[..., c]`, broadcast against x's leading axes.
-      seed: Seed of the dropout in training; `None` drops nothing.
+      seed: Unused; nothing is dropped in an encoder.
 
     Returns:
       A distribution with batch shape `[...]` and event shape `[k]`.
     """
-    return self._head(self._features(x, condition=condition, seed=seed))
+    del seed
+    return self._head(self._features(x, condition=condition))
 
 
 def build(spec, *, seed):
@@ -107,7 +105,6 @@ def build(spec, *, seed):
     spec.latent_size,
     widths=convolutional.WIDTHS[spec.size],
     condition_size=spec.condition_size,
-    dropout=spec.dropout,
     seed=seed,
     dtype=spec.dtype,
   )

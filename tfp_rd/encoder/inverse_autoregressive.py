@@ -44,7 +44,6 @@ class InverseAutoregressive(tf.Module):
     num_steps: Autoregressive steps.
     use_context: Whether the masked networks see the features of x.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which hidden feature maps are dropped in training.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """
@@ -59,7 +58,6 @@ class InverseAutoregressive(tf.Module):
     num_steps=4,
     use_context=True,
     condition_size=0,
-    dropout=0.0,
     seed,
     dtype='float32',
   ):
@@ -69,7 +67,6 @@ class InverseAutoregressive(tf.Module):
       image_shape,
       widths=widths,
       condition_size=condition_size,
-      dropout=dropout,
       seed=seeds[0],
       dtype=dtype,
     )
@@ -95,12 +92,13 @@ class InverseAutoregressive(tf.Module):
     Args:
       x: `[..., H, W, C]` in [0, 1].
       condition: `[..., c]`, broadcast against x's leading axes.
-      seed: Seed of the dropout in training; `None` drops nothing.
+      seed: Unused; nothing is dropped in an encoder.
 
     Returns:
       A distribution with batch shape `[...]` and event shape `[k]`.
     """
-    features = self._features(x, condition=condition, seed=seed)
+    del seed
+    features = self._features(x, condition=condition)
     context = features if self._use_context else None
     flow = masked.stack(self._networks, context=context)
     return tfd.TransformedDistribution(self._head(features), tfb.Invert(flow))
@@ -114,7 +112,6 @@ def build(spec, *, seed):
     widths=convolutional.WIDTHS[spec.size],
     hidden_sizes=masked.HIDDEN_SIZES[spec.size],
     condition_size=spec.condition_size,
-    dropout=spec.dropout,
     seed=seed,
     dtype=spec.dtype,
   )

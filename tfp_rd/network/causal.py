@@ -42,7 +42,7 @@ class CausalNetwork(tf.Module):
     num_layers: Residual layers of a block; each scale has a block on the way
       down and one on the way up.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which feature maps of residual branches are dropped.
+    dropout: Rate at which features of residual branches are dropped.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """

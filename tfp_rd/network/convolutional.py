@@ -31,16 +31,12 @@ class Convolutions(tf.Module):
     image_shape: (H, W, C).
     widths: Features of the three stages; F is the last.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which hidden feature maps are dropped in training.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """
 
-  def __init__(
-    self, image_shape, *, widths, condition_size, dropout, seed, dtype
-  ):
+  def __init__(self, image_shape, *, widths, condition_size, seed, dtype):
     super().__init__()
-    self._dropout = dropout
     self._dtype = dtype
     low, mid, high = widths
     rest = remaining(image_shape)
@@ -69,13 +65,12 @@ class Convolutions(tf.Module):
       )
     ]
 
-  def __call__(self, x, *, condition=None, seed=None):
+  def __call__(self, x, *, condition=None):
     """Computes features.
 
     Args:
       x: `[..., H, W, C]` in [0, 1]; mapped to [-1, 1] inside.
       condition: `[..., c]`, broadcast against x's leading axes.
-      seed: Seed of the dropout; `None` drops nothing.
 
     Returns:
       `[..., F]`.
@@ -83,10 +78,8 @@ class Convolutions(tf.Module):
     h, leading = batch.flatten(tf.cast(x, self._dtype), 3)
     condition = batch.rows(condition, leading)
     h = 2.0 * h - 1.0
-    for n, layer in enumerate(self._layers):
+    for layer in self._layers:
       h = layer(h, condition)
-      if seed is not None and n + 1 < len(self._layers):
-        h = gated.dropout(h, self._dropout, initial.fold_in(seed, n))
     return batch.restore(h[:, 0, 0], leading)
 
 
@@ -98,7 +91,8 @@ class Deconvolutions(tf.Module):
     image_shape: (H, W, C) of the logits.
     widths: Features of the stages; the first two are used.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which hidden feature maps are dropped in training.
+    dropout: Rate at which features of the first layer are dropped in training;
+      later, where features are few, it costs more than it gives.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """
@@ -151,11 +145,9 @@ class Deconvolutions(tf.Module):
     """Computes logits `[..., H, W, C]` of `z [..., k]`."""
     h, leading = batch.flatten(z, 1)
     condition = batch.rows(condition, leading)
-    h = self._first(h, condition)
+    h = gated.dropout(self._first(h, condition), self._dropout, seed)
     h = tf.reshape(h, [-1, *self._rest, h.shape[-1] // self._num_rest])
-    for n, layer in enumerate(self._layers):
-      if seed is not None:
-        h = gated.dropout(h, self._dropout, initial.fold_in(seed, n))
+    for layer in self._layers:
       h = layer(h, condition)
     height, width, _ = self._image_shape
     return batch.restore(self._last(h)[:, :height, :width], leading)

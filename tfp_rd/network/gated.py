@@ -39,20 +39,16 @@ def gate(x) -> tf.Tensor:
 
 
 def dropout(x, rate: float, seed) -> tf.Tensor:
-  """Drops whole feature maps, one decision an example and feature.
+  """Sets features to 0 with probability `rate` and scales up what stays.
 
   Args:
-    x: `[N, ..., c]`.
-    rate: Probability to drop; what stays is scaled by `1 / (1 - rate)`.
+    x: Any shape.
+    rate: In [0, 1).
     seed: A seed of its own, or `None` to drop nothing.
   """
   if seed is None or not rate:
     return x
-  shape = tf.shape(x)
-  inner = tf.ones([x.shape.rank - 2], tf.int32)
-  noise = tf.random.stateless_uniform(
-    tf.concat([shape[:1], inner, shape[-1:]], 0), seed, dtype=x.dtype
-  )
+  noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
   return x * tf.cast(noise >= rate, x.dtype) / (1.0 - rate)
 
 
