@@ -136,55 +136,56 @@ class MaskedNetwork(tf.Module):
   def _solve_rows(self, y, bias, step):
     # What is known so far: x, then the units of each hidden layer.
     known = [y[:, :0]] + [bias[:, :0]] * len(self._degrees)
+    columns = tf.unstack(y, self.event_size, axis=-1)
     for start in range(0, self.event_size, _CHUNK):
       stop = min(start + _CHUNK, self.event_size)
-      fresh = self._solve_chunk(known, y, bias, step, start, stop)
+      fresh = self._solve_chunk(known, columns, bias, step, start, stop)
       known = [
         tf.concat([k, *f], -1) for k, f in zip(known, fresh, strict=True)
       ]
     return known[0]
 
-  def _solve_chunk(self, known, y, bias, step, start, stop):
+  def _solve_chunk(self, known, columns, bias, step, start, stop):
     """Returns the new columns of x and of each hidden layer, in blocks."""
-    base = self._known_products(known, bias, start, stop)
+    bases = self._known_products(known, bias, start, stop)
     fresh = [[] for _ in known]
     for i in range(start, stop):
       for layer in range(len(self._degrees)):
-        units = slice(*self._bounds[layer][i : i + 2])
-        if units.stop > units.start:
-          h = self._add_fresh(base, known, fresh, layer, units, start)
-          fresh[layer + 1].append(tf.nn.relu(h))
-      p = self.num_outputs
-      columns = slice(i * p, (i + 1) * p)
-      outputs = self._add_fresh(base, known, fresh, -1, columns, start)
-      fresh[0].append(step(y[:, i], outputs)[:, tf.newaxis])
+        h = self._add_fresh(bases, known, fresh, layer, i, start)
+        fresh[layer + 1].append(tf.nn.relu(h))
+      outputs = self._add_fresh(bases, known, fresh, -1, i, start)
+      fresh[0].append(step(columns[i], outputs)[:, tf.newaxis])
     return fresh
 
   def _known_products(self, known, bias, start, stop):
-    """Returns what is known gives to each unit of the chunk: one product."""
-    base = []
-    for layer, k in enumerate(known):
-      units = slice(self._bounds[layer][start], self._bounds[layer][stop])
-      b = bias[:, units] if layer == 0 else self._biases[layer][units]
-      kernel = self._kernels[layer][: k.shape[-1], units]
-      base.append(k @ kernel + b if start else b)
-    return base
+    """Returns what is known gives to each degree of the chunk.
 
-  def _add_fresh(self, base, known, fresh, layer, units, start):
+    One product a layer, split by degrees: the gradient of a split is one
+    concatenation, where that of slices is as many full-sized sums.
+    """
+    bases = []
+    for layer, k in enumerate(known):
+      bounds = self._bounds[layer][start : stop + 1]
+      units = slice(bounds[0], bounds[-1])
+      b = bias[:, units] if layer == 0 else self._biases[layer][units]
+      if start:
+        b = k @ self._kernels[layer][: k.shape[-1], units] + b
+      bases.append(tf.split(b, np.diff(bounds), axis=-1))
+    return bases
+
+  def _add_fresh(self, bases, known, fresh, layer, degree, start):
     """Adds what this chunk has found so far to the known products."""
-    first = self._bounds[layer][start]
-    h = base[layer][..., units.start - first : units.stop - first]
+    h = bases[layer][degree - start]
     if fresh[layer]:
       block = tf.concat(fresh[layer], -1)
       begin = known[layer].shape[-1]
+      units = slice(*self._bounds[layer][degree : degree + 2])
       rows = slice(begin, begin + block.shape[-1])
-      h = h + block @ self._kernels[layer][rows, units]
-    rows = tf.shape(known[0])[:1]
-    return (
-      h
-      if h.shape.rank == 2
-      else tf.broadcast_to(h, tf.concat([rows, tf.shape(h)], 0))
-    )
+      h = block @ self._kernels[layer][rows, units] + h
+    if h.shape.rank == 2:
+      return h
+    # Nothing found yet: the bias alone, for every row.
+    return tf.broadcast_to(h, [tf.shape(known[0])[0], h.shape[-1]])
 
   @property
   def _bounds(self):
