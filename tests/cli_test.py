@@ -616,6 +616,21 @@ def test_a_table_is_aligned():
   assert '2.20 ± 0.20' in lines[0]
 
 
+def test_a_real_run_is_trained_measured_and_shown(call, tmp_path):
+  dry = ('--fake_data', '--max_steps=2', '--eval_samples=1')
+  status, out, err = call('train', *dry, '--eval_examples=20')
+  assert status == 0, err
+  path = out[-1]
+  assert only_run().result['test']['num_examples'] == 20
+  status, out, err = call('evaluate', path, '--num_samples=2')
+  assert (status, err) == (0, [])
+  assert [line.split()[2] for line in out[1:]] == list(point_table.SPLITS)
+  assert all(line.split()[-2:] == ['20', '2'] for line in out[1:])
+  status, out, err = call('sample', path, '--output=s.png', '--num_images=3')
+  assert (status, out, err) == (0, ['s.png'], [])
+  assert (tmp_path / 's.png').read_bytes()[:4] == b'\x89PNG'
+
+
 # Progress
 
 

@@ -190,29 +190,19 @@ def train_pending(
 def _is_held_back(cell, run_root, execute, diverged):
   """Trains one cell, unless another process holds it."""
   run = run_lib.create_run(run_root, cell)
-  # In this order: a run that is held now may be done by the second look.
-  if _is_held(run):
-    return not run.is_done
   if run.is_done:
     return False
   try:
     execute(run)
   except ArithmeticError as e:
     diverged[cell] = e
-  except errors.UserError:
-    # Another process may have been faster since the look above.
-    if not (run.is_done or _is_held(run)):
-      raise
-    return not run.is_done
+  except errors.UserError as e:
+    # How `run.lock` refuses.  Trying the lock here instead would be in the way
+    # of another process that is about to take it.
+    if isinstance(e.__cause__, BlockingIOError):
+      return True
+    raise
   return False
-
-
-def _is_held(run):
-  try:
-    with run_lib.lock(run):
-      return False
-  except errors.UserError:
-    return True
 
 
 def _is_readable(run):

@@ -149,7 +149,7 @@ class Program(tf.Module):
     seeds = initial.split(initial.fold_in(inputs.seed, step), 3)
     x = tf.gather(inputs.images, indices)
     if self._dynamic:
-      uniforms = tf.random.stateless_uniform(tf.shape(x), seeds[0])
+      uniforms = initial.uniform(tf.shape(x), seed=seeds[0], dtype=x.dtype)
       x = tf.cast(uniforms < x, x.dtype)
     context = context_lib.Context(
       step=step,

@@ -136,12 +136,13 @@ def _explain(error, name, when_interrupted):
     return _USAGE, f"{mistake}; 'tfp-rd {name} --help' lists the flags."
   if isinstance(error, errors.UserError):
     return _REFUSED, str(error)
+  # TensorFlow has errors of its own, raised as they are or behind an OSError.
+  if 'No space left on device' in f'{error} {error.__cause__}':
+    error = OSError(errno.ENOSPC, '', getattr(error, 'filename', None))
   if isinstance(error, OSError):
     return _REFUSED, _explain_os_error(error)
   if isinstance(error, ArithmeticError) and type(error) not in _DEFECTS:
     return _REFUSED, str(error)  # Training diverged.
-  if 'No space left on device' in str(error):  # TensorFlow has its own errors.
-    return _REFUSED, _explain_os_error(OSError(errno.ENOSPC, ''))
   raise error
 
 

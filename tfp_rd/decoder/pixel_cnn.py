@@ -120,8 +120,8 @@ class AutoregressiveBernoulli(tfd.Distribution):
   def _sample_n(self, n, seed=None):
     leading = tf.concat([[n], self.batch_shape_tensor()], 0)
     shape = tf.concat([leading, self.event_shape_tensor()], 0)
-    uniforms = tf.random.stateless_uniform(
-      shape, tfp.random.sanitize_seed(seed), dtype=self.dtype
+    uniforms = initial.uniform(
+      shape, seed=tfp.random.sanitize_seed(seed), dtype=self.dtype
     )
     flat, _ = batch.flatten(uniforms, 3)
     flat = tf.reshape(flat, [-1, *self.event_shape])

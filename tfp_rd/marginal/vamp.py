@@ -87,9 +87,7 @@ def build(spec, *, seed, encoder, images):
   """
   count = spec.num_pseudo_inputs
   if images is None:
-    start = tf.random.stateless_uniform(
-      [count, *spec.image_shape], initial.as_seed(seed)
-    )
+    start = initial.uniform([count, *spec.image_shape], seed=seed)
   else:
     order = tf.random.experimental.stateless_shuffle(
       tf.range(len(images)), initial.as_seed(seed)

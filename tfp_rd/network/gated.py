@@ -48,7 +48,7 @@ def dropout(x, rate: float, seed) -> tf.Tensor:
   """
   if seed is None or not rate:
     return x
-  noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
+  noise = initial.uniform(tf.shape(x), seed=seed, dtype=x.dtype)
   return x * tf.cast(noise >= rate, x.dtype) / (1.0 - rate)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-__all__ = ['as_seed', 'fold_in', 'normal', 'split', 'zeros']
+__all__ = ['as_seed', 'fold_in', 'normal', 'split', 'uniform', 'zeros']
 
 
 def as_seed(seed) -> tf.Tensor:
@@ -25,6 +25,13 @@ def fold_in(seed, number) -> tf.Tensor:
   return tf.random.fold_in(as_seed(seed), tf.cast(number, tf.int32))
 
 
+def uniform(shape, *, seed, dtype='float32') -> tf.Tensor:
+  """Returns numbers in [0, 1), the same on every device and under XLA."""
+  return tf.random.stateless_uniform(
+    shape, as_seed(seed), dtype=dtype, alg='philox'
+  )
+
+
 def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
   """Returns a weight with variance `gain / fan_in`.
 
@@ -37,7 +44,11 @@ def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
   """
   fan_in = max(1, int(np.prod(shape[:-1])))
   values = tf.random.stateless_normal(
-    shape, seed=as_seed(seed), stddev=(gain / fan_in) ** 0.5, dtype='float64'
+    shape,
+    seed=as_seed(seed),
+    stddev=(gain / fan_in) ** 0.5,
+    dtype='float64',
+    alg='philox',
   )
   return tf.Variable(tf.cast(values, dtype), name=name)
 
