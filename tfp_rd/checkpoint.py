@@ -85,4 +85,5 @@ def read_weights(model, path) -> None:
 
 def _reason(error):
   text = str(error).strip().splitlines()
-  return text[0][:200] if text else type(error).__name__
+  # TensorFlow puts long paths first and the reason last.
+  return text[0][-200:] if text else type(error).__name__

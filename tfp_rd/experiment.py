@@ -28,7 +28,6 @@ from tfp_rd import objective as objective_lib
 from tfp_rd import point as point_lib
 from tfp_rd import program as program_lib
 from tfp_rd import run as run_lib
-from tfp_rd.dataset import images as images_lib
 from tfp_rd.network import initial
 
 __all__ = ['execute', 'restore_model']
@@ -64,6 +63,8 @@ def execute(
   data = _load_data(config.data, execution.data_dir)
   objective = objective_lib.parse(config.objective)
   with run_lib.lock(run):
+    if run.is_done:  # By another process, since the caller looked.
+      return run.result
     program = _program(config, execution, data)
     state = loop.State(program)
     inputs = loop.make_inputs(
@@ -205,7 +206,7 @@ def _write_result(run, state, data):
   checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
   points = {}
   for split in _SPLITS:
-    rate, distortion = _examples(run.config, model, data, split)
+    rate, distortion = _evaluate(run.config, model, data, split)
     points[split] = point_lib.Point.from_examples(
       rate, distortion, num_samples=run.config.evaluation.eval_samples
     )
@@ -254,17 +255,11 @@ def _result(run, state, data, points):
   }
 
 
-def _examples(config, model, data, split):
-  """Returns rate and distortion of each image of a split, or of a part."""
-  images = getattr(data, split)
-  count = config.evaluation.eval_examples
-  if count is not None:
-    images = images[images_lib.permutation(len(images), seed=0)[:count]]
-  if split == 'train' and data.dynamic:
-    images = images_lib.binarize(images, seed=0)
+def _evaluate(config, model, data, split):
+  """Returns rate and distortion of each image of a split."""
   return rate_distortion.evaluate_examples(
     model,
-    images,
+    data.evaluation_images(split, count=config.evaluation.eval_examples),
     num_samples=config.evaluation.eval_samples,
     seed=initial.fold_in(config.seed, 3 + _SPLITS.index(split)),
   )

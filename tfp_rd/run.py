@@ -142,7 +142,12 @@ def load_run(path: Path) -> Run:
     raise errors.UserError(
       f'{path} is not the directory of a run: it holds no config.json.'
     ) from e
-  return Run(path, config_lib.Config.from_json(text))
+  try:
+    return Run(path, config_lib.Config.from_json(text))
+  except errors.UserError as e:
+    raise errors.UserError(
+      f'{path / "config.json"} is {e}; move that directory away.'
+    ) from e
 
 
 def runs_below(root: Path) -> list[Run]:

@@ -11,7 +11,6 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd import run as run_lib
 from tfp_rd.cli import config_flags, point_table, program
-from tfp_rd.dataset import images as images_lib
 
 __all__ = ['main']
 
@@ -85,22 +84,12 @@ def _rows(run, flag_values):
     for name in point_table.SPLITS if split == 'all' else (split,):
       point = rate_distortion.evaluate(
         model,
-        _images(data, name, evaluation.eval_examples),
+        data.evaluation_images(name, count=evaluation.eval_examples),
         num_samples=flag_values.num_samples or evaluation.eval_samples,
         seed=flag_values.seed,
       )
       rows.append(((run.path.name, f'{beta:g}', name), point))
   return rows
-
-
-def _images(data, split, count):
-  """Returns the images on which the run itself was evaluated."""
-  images = getattr(data, split)
-  if count is not None:
-    images = images[images_lib.permutation(len(images), seed=0)[:count]]
-  if split == 'train' and data.dynamic:
-    images = images_lib.binarize(images, seed=0)
-  return images
 
 
 if __name__ == '__main__':

@@ -132,8 +132,8 @@ def _explain(error, name, when_interrupted):
   if isinstance(error, KeyboardInterrupt):
     return INTERRUPTED, when_interrupted
   if isinstance(error, flags.Error):
-    mistake = str(error).rstrip('.')
-    return _USAGE, f"{mistake}; 'tfp-rd {name} --help' lists the flags."
+    mistake = str(error).replace(' ?', '?')
+    return _USAGE, f"{mistake} ('tfp-rd {name} --help' lists the flags.)"
   if isinstance(error, errors.UserError):
     return _REFUSED, str(error)
   # TensorFlow has errors of its own, raised as they are or behind an OSError.

@@ -88,6 +88,25 @@ class Dataset:
     """`(H, W, 1)`, pixels."""
     return tuple(self.train.shape[1:])
 
+  def evaluation_images(
+    self, split: str, *, count: Optional[int] = None
+  ) -> np.ndarray:
+    """Returns the images on which models are evaluated.
+
+    Args:
+      split: `'train'`, `'validation'` or `'test'`.
+      count: How many, a fixed shuffled part; `None` for all.
+
+    Returns:
+      `[N, H, W, 1]` in {0, 1}; drawn once where training draws them anew.
+    """
+    values = getattr(self, split)
+    if count is not None:
+      values = values[permutation(len(values), seed=0)[:count]]
+    if self.dynamic and split == 'train':
+      values = binarize(values, seed=0)
+    return values
+
 
 def check_images(values: np.ndarray, what: str) -> None:
   """Refuses an array that is no set of images, whatever its values mean.

@@ -70,7 +70,7 @@ class Modulation(tf.Module):
 
 
 class Dense(tf.Module):
-  """A linear map with bias: `[N, i] -> [N, o]`."""
+  """A linear map with bias: `[..., i] -> [..., o]`."""
 
   def __init__(self, input_size, output_size, *, seed, gain=1.0, dtype):
     super().__init__()
@@ -84,7 +84,7 @@ class Dense(tf.Module):
     self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
 
   def __call__(self, x):
-    return tf.nn.bias_add(x @ self.kernel, self.bias)
+    return tf.tensordot(x, self.kernel, 1) + self.bias
 
 
 class Conv(tf.Module):

@@ -102,9 +102,9 @@ class MaskedNetwork(tf.Module):
       `[..., D, P]`.
     """
     masked = [k * m for k, m in zip(self._kernels, self._masks, strict=True)]
-    h = x @ masked[0] + self._context_bias(context)
+    h = tf.tensordot(x, masked[0], 1) + self._context_bias(context)
     for kernel, bias in zip(masked[1:], self._biases[1:], strict=True):
-      h = tf.nn.relu(h) @ kernel + bias
+      h = tf.tensordot(tf.nn.relu(h), kernel, 1) + bias
     shape = tf.concat(
       [tf.shape(h)[:-1], [self.event_size, self.num_outputs]], 0
     )
@@ -198,7 +198,7 @@ class MaskedNetwork(tf.Module):
     bias = self._biases[0]
     if self._context_kernel is None:
       return tf.convert_to_tensor(bias)
-    return tf.convert_to_tensor(context) @ self._context_kernel + bias
+    return tf.tensordot(context, self._context_kernel, 1) + bias
 
 
 class MaskedAutoregressive(tfb.Bijector):

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assertions for parts, ours and yours: they say what a part must be.
 
-    testing.assert_sums_to_one(decoder(z))     all binary images
-    testing.assert_causal(decoder(z))          no logit sees its own pixel
-    testing.assert_sample_matches(decoder(z))  samples follow the density
+testing.assert_sums_to_one(decoder(z))     all binary images
+testing.assert_causal(decoder(z))          no logit sees its own pixel
+testing.assert_sample_matches(decoder(z))  samples follow the density
 """
 
-from tfp_rd.testing.pixels import all_images
-from tfp_rd.testing.pixels import assert_causal
-from tfp_rd.testing.pixels import assert_sample_matches
-from tfp_rd.testing.pixels import assert_sums_to_one
+from tfp_rd.testing.pixels import (
+  all_images,
+  assert_causal,
+  assert_sample_matches,
+  assert_sums_to_one,
+)
 
 __all__ = [
   'all_images',

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# All that a clone needs; `make PYTHON=python3.12 test` chooses another Python.
+
+PYTHON = python3
+BIN = .venv/bin
+# Present once the environment is whole; a half-made one is made anew.
+READY = .venv/ready
+
+.PHONY: plane test prove lint clean
+
+plane: $(READY)
+	$(BIN)/tfp-rd grid --preset=plane
+
+test: $(READY)
+	$(BIN)/python -m pytest -m 'not slow'
+
+prove: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+
+$(READY): setup.py
+	@echo 'Installing into .venv, which takes a minute or two.'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@

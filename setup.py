@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the package is called, what it needs, and what it installs."""
+
+import pathlib
+import re
+
+import setuptools
+
+_HERE = pathlib.Path(__file__).parent
+_VERSION = re.search(
+  r"^__version__ = '(.+)'$",
+  (_HERE / 'tfp_rd' / 'version.py').read_text(encoding='utf-8'),
+  re.MULTILINE,
+).group(1)
+
+# One range for TensorFlow wherever it is named.  Each tf-keras asks for the
+# TensorFlow of its own minor version, so that pip finds a pair.
+_TENSORFLOW = '>=2.20,<2.22'
+
+setuptools.setup(
+  name='tfp_rd',
+  version=_VERSION,
+  description='Rate and distortion of deep latent-variable models, with TFP',
+  long_description=(_HERE / 'README.md').read_text(encoding='utf-8'),
+  long_description_content_type='text/markdown',
+  license='Apache-2.0',
+  python_requires='>=3.10,<3.14',
+  packages=setuptools.find_packages(include=['tfp_rd', 'tfp_rd.*']),
+  install_requires=[
+    'absl-py',
+    'importlib_resources',  # tensorflow-datasets imports it undeclared.
+    'matplotlib>=3.6',
+    'numpy',
+    'scikit-learn',
+    'scipy',
+    'setuptools',  # TFP imports distutils, which left Python with 3.12.
+    f'tensorflow{_TENSORFLOW}',
+    'tensorflow-datasets',
+    'tensorflow-probability==0.25.*',
+    f'tf-keras{_TENSORFLOW}',
+    'tqdm',
+  ],
+  extras_require={
+    'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
+    'bench': ['torch'],
+    'test': ['pytest', 'ruff==0.17.*'],
+  },
+  entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
+)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Notebooks run from end to end, with few steps, and store nothing."""
+
+import json
+import pathlib
+import re
+
+import pytest
+
+NOTEBOOKS = sorted(
+  (pathlib.Path(__file__).parents[1] / 'colabs').glob('*.ipynb')
+)
+
+
+def cells(notebook, kind='code'):
+  content = json.loads(notebook.read_text(encoding='utf-8'))
+  return [cell for cell in content['cells'] if cell['cell_type'] == kind]
+
+
+def execute(notebook, *, num_steps):
+  """Executes all cells but the installation; returns their namespace."""
+  sources = [
+    ''.join(cell['source'])
+    for cell in cells(notebook)
+    if 'install' not in cell['metadata'].get('tags', ())
+  ]
+  text, count = re.subn(
+    r'^NUM_STEPS = \d+$',
+    f'NUM_STEPS = {num_steps}',
+    '\n'.join(sources),
+    flags=re.MULTILINE,
+  )
+  assert count == 1, 'one cell sets NUM_STEPS'
+  namespace = {'__name__': notebook.stem}
+  exec(compile(text, notebook.name, 'exec'), namespace)
+  return namespace
+
+
+def test_there_are_notebooks():
+  assert NOTEBOOKS
+
+
+@pytest.mark.parametrize('notebook', NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_output_is_stored(notebook):
+  for cell in cells(notebook):
+    assert not cell['outputs']
+    assert cell['execution_count'] is None
+
+
+def test_ten_minutes_to_a_plane(monkeypatch, capsys):
+  monkeypatch.setenv('MPLBACKEND', 'agg')
+  notebook = next(n for n in NOTEBOOKS if n.stem.startswith('ten_minutes'))
+  namespace = execute(notebook, num_steps=2)
+  assert len(namespace['models']) == 4
+  drawn = {line.get_label() for line in namespace['ax'].get_lines()}
+  assert {'---', '-++', 'Pareto staircase'} <= drawn
+  assert len(capsys.readouterr().out.splitlines()) == 1 + 4

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VampPrior is the mixture that it says, and can always move."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfp_rd import architecture
+from tfp_rd.encoder import gaussian, inverse_autoregressive
+from tfp_rd.marginal import vamp
+
+SHAPE = (4, 4, 1)
+
+
+def images(n, seed=0):
+  bits = np.random.RandomState(seed).randint(2, size=[n, *SHAPE])
+  return bits.astype(np.float64)
+
+
+def gaussian_encoder():
+  return gaussian.Gaussian(SHAPE, 3, seed=0, dtype='float64')
+
+
+def flow_encoder(**kwargs):
+  encoder = inverse_autoregressive.InverseAutoregressive(
+    SHAPE, 3, hidden_sizes=(12, 12), seed=0, dtype='float64', **kwargs
+  )
+  for network in encoder._networks:
+    for v in network.trainable_variables:
+      v.assign(v * 3.0)  # Away from the identity.
+  return encoder
+
+
+ENCODERS = [gaussian_encoder, flow_encoder]
+
+
+@pytest.mark.parametrize('make', ENCODERS)
+def test_one_pseudo_input_is_the_encoder_there(make):
+  encoder = make()
+  marginal = vamp.Vamp(encoder, images(1), dtype='float64')
+  z = tf.constant(np.random.RandomState(1).randn(7, 3))
+  there = encoder(marginal.pseudo_inputs[0])
+  np.testing.assert_allclose(
+    marginal().log_prob(z), there.log_prob(z), atol=1e-8
+  )
+
+
+@pytest.mark.parametrize('make', ENCODERS)
+def test_the_density_is_the_weighted_sum_of_the_components(make):
+  encoder = make()
+  marginal = vamp.Vamp(encoder, images(4), dtype='float64')
+  marginal._weights.assign([0.0, 1.0, -1.0, 0.5])
+  z = tf.constant(np.random.RandomState(1).randn(5, 3))
+  weights = tf.nn.softmax(marginal._weights).numpy()
+  total = sum(
+    w * np.exp(encoder(u).log_prob(tf.identity(z)))
+    for w, u in zip(weights, marginal.pseudo_inputs, strict=True)
+  )
+  np.testing.assert_allclose(marginal().prob(z), total, rtol=1e-8)
+
+
+def test_a_flow_without_context_cancels_in_the_rate():
+  plain = gaussian_encoder()
+  flow = flow_encoder(use_context=False)
+  flow._features, flow._head = plain._features, plain._head
+  x, u = images(6), images(4, seed=1)
+  rates = []
+  for encoder in (plain, flow):
+    marginal = vamp.Vamp(encoder, u, dtype='float64')
+    z, log_prob = encoder(x).experimental_sample_and_log_prob(
+      3, seed=tf.constant([0, 1])
+    )
+    rates.append((log_prob - marginal().log_prob(tf.identity(z))).numpy())
+  np.testing.assert_allclose(rates[0], rates[1], atol=1e-8)
+
+
+def test_a_flow_with_context_does_not_cancel():
+  plain, flow = gaussian_encoder(), flow_encoder()
+  flow._features, flow._head = plain._features, plain._head
+  x, u = images(6), images(4, seed=1)
+  rates = []
+  for encoder in (plain, flow):
+    marginal = vamp.Vamp(encoder, u, dtype='float64')
+    z, log_prob = encoder(x).experimental_sample_and_log_prob(
+      3, seed=tf.constant([0, 1])
+    )
+    rates.append((log_prob - marginal().log_prob(tf.identity(z))).numpy())
+  assert np.abs(rates[0] - rates[1]).max() > 1e-3
+
+
+def test_samples_come_from_all_components_by_their_weights():
+  encoder = gaussian_encoder()
+  head = encoder._head
+  head._loc.kernel.assign(head._loc.kernel * 30.0)
+  head._scale.bias.assign_sub(6.0 * tf.ones_like(head._scale.bias))
+  marginal = vamp.Vamp(encoder, images(3), dtype='float64')
+  marginal._weights.assign(np.log([0.6, 0.3, 0.1]))
+  z = marginal().sample(4000, seed=tf.constant([0, 1])).numpy()
+  centres = encoder(marginal.pseudo_inputs).mean().numpy()
+  nearest = np.linalg.norm(z[:, None] - centres, axis=-1).argmin(1)
+  shares = np.bincount(nearest, minlength=3) / 4000
+  np.testing.assert_allclose(shares, [0.6, 0.3, 0.1], atol=0.04)
+
+
+def test_every_pixel_of_every_pseudo_input_has_a_gradient():
+  marginal = vamp.Vamp(gaussian_encoder(), images(3), dtype='float64')
+  z = tf.constant(np.random.RandomState(1).randn(5, 3))
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_sum(marginal().log_prob(z))
+  gradient = tape.gradient(loss, marginal._logits).numpy()
+  assert (gradient != 0).all()
+
+
+def test_pseudo_inputs_start_from_the_images_distinct_while_they_last():
+  start = images(10)
+  for count, distinct in ((5, 5), (25, 10)):
+    model = architecture.build(
+      '--v',
+      image_shape=SHAPE,
+      pseudo_inputs=start,
+      num_pseudo_inputs=count,
+    )
+    pixels = np.round(model.marginal.pseudo_inputs.numpy())
+    rows = {tuple(row) for row in pixels.reshape([count, -1])}
+    assert len(rows) == distinct
+    assert rows <= {tuple(row) for row in start.reshape([10, -1])}
