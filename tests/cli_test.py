@@ -54,6 +54,8 @@ def trainer(monkeypatch):
   monkeypatch.setitem(sys.modules, 'tfp_rd.experiment', fake)
   monkeypatch.setattr(tfp_rd, 'experiment', fake, raising=False)
   monkeypatch.setattr(program, 'tensorflow', lambda: None)
+  # Other processes would not know of it.
+  monkeypatch.setattr(workers, 'default_number', lambda **_: 1)
   return fake
 
 
@@ -549,7 +551,7 @@ def test_a_diverged_cell_is_named_and_the_report_has_the_others(
     (['--betas=1,zero'], 'zero'),
     (['--betas=1,0'], 'beta is 0'),
     (['--seeds=one'], "'one'"),
-    (['--workers=0'], 'workers'),
+    (['--workers=-1'], 'workers'),
     (['--beta=1'], 'betas'),
     (['--betas=1', '--objective=beta_elbo(beta=1)'], '--objective'),
   ],
@@ -668,7 +670,9 @@ def test_a_half_written_row_is_no_error(tmp_path, capsys):
 # Workers: real processes, which import this file.
 
 
-def work(cells, root):
+def work(cells, root, number):
+  del number
+
   def execute(a_run):
     with run.lock(a_run):
       if a_run.is_done:  # The other was faster: these runs take no time.
@@ -682,8 +686,9 @@ def work(cells, root):
   return 0
 
 
-def work_or_die(cells, root):
+def work_or_die(cells, root, number):
   """The process that takes the first cell is killed in the middle of it."""
+  del number
 
   def execute(a_run):
     with run.lock(a_run):
@@ -735,6 +740,32 @@ def test_a_grid_with_a_dead_worker_fails_and_is_drawn(
   assert status == 1
   assert '1 of 2 workers' in err[-1]
   assert (tmp_path / 'report' / 'table.csv').exists()
+
+
+def test_by_default_there_is_a_process_a_gpu_or_for_small_models_a_core(
+  monkeypatch,
+):
+  monkeypatch.setattr(workers, '_num_cores', lambda: 64)
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+  assert workers.default_number(is_small=True) == 4
+  assert workers.default_number(is_small=False) == 1
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0,1')
+  assert workers.default_number(is_small=True) == 2
+
+
+def test_workers_begin_at_different_families(monkeypatch, tmp_path):
+  cells = grid.Grid().cells()
+  firsts = []
+
+  def train_here(cells, *_, **__):
+    firsts.append(cells[0].model.architecture)
+    assert len(cells) == 48
+    return ''
+
+  monkeypatch.setattr(grid_program, '_train_here', train_here)
+  for number in range(3):
+    grid_program._work(cells, config.Execution(), 3, number)
+  assert firsts == ['---', '-++', '+-v']
 
 
 def test_gpus_are_dealt_out_in_turn(monkeypatch):

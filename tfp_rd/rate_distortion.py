@@ -88,8 +88,10 @@ def draw(
   )
   marginal = model.marginal()
   decoding = model.decoder(latent, seed=decoder_seed)
+  # Not every distribution broadcasts the images over the draws.
+  repeated = tf.broadcast_to(x, tf.concat([[num_samples], tf.shape(x)], 0))
   draws = Draws(
-    distortion=-decoding.log_prob(x),
+    distortion=-decoding.log_prob(repeated),
     encoding_log_prob=encoding_log_prob,
     marginal_log_prob=marginal.log_prob(latent),
     latent=latent,

@@ -58,7 +58,13 @@ def _define(flag_values):
     'architectures', ['all'], 'Families, such as ---,-+v; or all.', **axes
   )
   flags.DEFINE_list('seeds', ['0'], 'Integers.', **axes)
-  flags.DEFINE_integer('workers', 1, 'Processes.', lower_bound=1, **axes)
+  flags.DEFINE_integer(
+    'workers',
+    0,
+    'Processes; 0 for what pays: one a GPU, else for small models one a core.',
+    lower_bound=0,
+    **axes,
+  )
   report_program.define_report_dir(flag_values)
   config_flags.define_objective(flag_values, several=True)
   config_flags.define(flag_values, omit=('architecture', 'seed'))
@@ -107,6 +113,8 @@ def _train(cells, execution, num_workers) -> str:
   if not grid_lib.pending(cells, execution.run_root):
     return ''
   training.check_images(cells[0], execution)
+  is_small = cells[0].model.size == 'small'
+  num_workers = num_workers or workers.default_number(is_small=is_small)
   with progress_lib.Progress(cells, execution.run_root) as progress:
     if num_workers > 1:
       return _train_in_workers(cells, execution, num_workers, progress)
@@ -135,7 +143,7 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
 def _train_in_workers(cells, execution, num_workers, progress) -> str:
   dead = workers.run_all(
     _work,
-    (cells, execution),
+    (cells, execution, num_workers),
     num_workers=num_workers,
     watch=lambda: progress.look(at_work=True),
   )
@@ -145,8 +153,11 @@ def _train_in_workers(cells, execution, num_workers, progress) -> str:
   )
 
 
-def _work(cells, execution) -> int:
+def _work(cells, execution, num_workers, number) -> int:
   """Does what one worker does; returns its exit status."""
+  # Each begins elsewhere, so that families are not compiled by all of them.
+  first = number * len(cells) // num_workers
+  cells = (*cells[first:], *cells[:first])
 
   def leave_with_parent(*_):
     if not workers.parent_is_alive():

@@ -16,9 +16,32 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tfp_rd.cli import program
 
-__all__ = ['environments', 'parent_is_alive', 'run_all', 'visible_gpus']
+__all__ = [
+  'default_number',
+  'environments',
+  'parent_is_alive',
+  'run_all',
+  'visible_gpus',
+]
 
 _THREADS = ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS')
+
+
+# Small models gain little from a second thread and much from a second process,
+# which takes about 1 GB.
+_MOST_ON_CPU = 4
+
+
+def default_number(*, is_small: bool) -> int:
+  """Returns how many processes pay: one a GPU, or one a core.
+
+  Args:
+    is_small: Whether the models are; large ones use all cores by themselves.
+  """
+  gpus = visible_gpus(os.environ)
+  if gpus or not is_small:
+    return max(1, len(gpus))
+  return min(_MOST_ON_CPU, _num_cores())
 
 
 def run_all(
@@ -29,10 +52,11 @@ def run_all(
   watch: Callable[[], object],
   poll_s: float = 1.0,
 ) -> int:
-  """Runs `work(*arguments)` in several processes until all have ended.
+  """Runs `work(*arguments, i)` in several processes until all have ended.
 
   Args:
-    work: A function of a module, which a fresh process imports.
+    work: A function of a module, which a fresh process imports; its last
+      argument is the worker's number, from 0.
     arguments: For each of them the same; they must pickle.
     num_workers: Processes.
     watch: Called every `poll_s` seconds, and once at the end.
@@ -44,8 +68,8 @@ def run_all(
   # Fresh processes: TensorFlow does not survive a fork.
   context = multiprocessing.get_context('spawn')
   processes = [
-    context.Process(target=_begin, args=(environment, work, arguments))
-    for environment in environments(num_workers)
+    context.Process(target=_begin, args=(environment, work, (*arguments, i)))
+    for i, environment in enumerate(environments(num_workers))
   ]
   try:
     _start(processes)
@@ -64,8 +88,8 @@ def environments(num_workers: int) -> list[dict[str, str]]:
   What the user has set stays, but for a list of several GPUs, which is dealt
   out.
   """
-  cores = len(os.sched_getaffinity(0)) if _has_affinity() else os.cpu_count()
-  share = {name: str(max(1, cores // num_workers)) for name in _THREADS}
+  threads = str(max(1, _num_cores() // num_workers))
+  share = dict.fromkeys(_THREADS, threads)
   # Ops side by side would ask for the cores of the neighbours.
   share['TF_NUM_INTEROP_THREADS'] = '1'
   # TensorFlow takes all of a GPU's memory unless told.
@@ -145,5 +169,7 @@ def _begin(environment, work, arguments):
   sys.exit(work(*arguments))
 
 
-def _has_affinity():
-  return hasattr(os, 'sched_getaffinity')  # Linux alone has it.
+def _num_cores():
+  if hasattr(os, 'sched_getaffinity'):  # Linux alone has it.
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1

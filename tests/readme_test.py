@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents say can be typed, and what they show runs."""
+
+import pathlib
+import re
+import shlex
+
+import pytest
+from absl import flags
+
+from tfp_rd.cli import __main__ as dispatcher
+from tfp_rd.cli import evaluate, grid, report, sample, train
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md']
+PROGRAMS = {
+  'evaluate': evaluate,
+  'grid': grid,
+  'report': report,
+  'sample': sample,
+  'train': train,
+}
+
+
+def blocks(language):
+  """Code blocks of all documents, named by document and number."""
+  return [
+    pytest.param(text, id=f'{document.stem}-{number}')
+    for document in DOCUMENTS
+    for number, text in enumerate(
+      re.findall(rf'```{language}\n(.*?)```', document.read_text(), re.DOTALL)
+    )
+  ]
+
+
+def commands():
+  """Shell lines of all documents, as lists of words without comments."""
+  return [
+    shlex.split(line, comments=True)
+    for block in blocks('sh')
+    for line in block.values[0].splitlines()
+  ]
+
+
+def defined_flags(program):
+  values = flags.FlagValues()
+  values.set_gnu_getopt(True)
+  PROGRAMS[program]._define(values)
+  return values
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A folder with one finished run below `runs`."""
+  folder = tmp_path_factory.mktemp('readme')
+  dry = ['--max_steps=2', '--fake_data', '--eval_samples=2']
+  assert train.main([f'--run_root={folder / "runs"}', *dry]) == 0
+  return folder
+
+
+@pytest.mark.parametrize('code', blocks('python'))
+def test_a_python_block_runs(code, folder, monkeypatch):
+  monkeypatch.chdir(folder)
+  code = re.sub(r'num_steps=\d+', 'num_steps=2', code)
+  exec(compile(code, 'README.md', 'exec'), {'__name__': 'readme'})
+
+
+def test_the_documents_show_python_and_commands():
+  assert len(blocks('python')) >= 3
+  assert len(commands()) >= 10
+
+
+@pytest.mark.parametrize('words', commands(), ids=' '.join)
+def test_a_command_can_be_typed(words):
+  tool, name, *rest = words
+  if tool == 'tfp-rd':
+    check_program(name, rest)
+  elif tool == 'make':
+    assert f'\n{name}:' in (ROOT / 'Makefile').read_text()
+  else:
+    assert words in (['pip', 'install', '.'], ['pip', 'install', '.[gpu]'])
+
+
+def check_program(name, rest):
+  if name == '--help':
+    assert dispatcher.main([name]) == 0
+  else:
+    defined_flags(name)([name, *rest])
+
+
+def test_a_mistyped_command_would_be_found():
+  with pytest.raises(flags.Error):
+    check_program('grid', ['--bettas=1'])
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.stem)
+def test_a_flag_in_a_sentence_exists(document):
+  known = {'help'}.union(*(defined_flags(program) for program in PROGRAMS))
+  for code in re.findall(r'`([^`\n]+)`', document.read_text()):
+    assert set(re.findall(r'(?<!\S)--(\w+)', code)) <= known, code
+
+
+def test_the_programs_are_those_of_the_dispatcher():
+  assert set(PROGRAMS) == set(dispatcher._PROGRAMS)
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.stem)
+def test_a_link_leads_somewhere(document):
+  for target in re.findall(r'\]\(([^)]+)\)', document.read_text()):
+    assert target.startswith('https://') or (ROOT / target).exists(), target
+
+
+def test_the_continuous_integration_runs_what_the_readme_says():
+  script = (ROOT / '.ci' / 'run').read_text()
+  targets = re.search(r'^make (.+)$', script, re.MULTILINE).group(1).split()
+  documented = ' '.join(path.read_text() for path in DOCUMENTS)
+  assert all(f'make {target}' in documented for target in targets)
