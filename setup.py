@@ -28,6 +28,9 @@ setuptools.setup(
   packages=setuptools.find_packages(include=['tfp_rd', 'tfp_rd.*']),
   install_requires=[
     'absl-py',
+    # tensorflow-datasets brings it; an old pip tries every version before it
+    # finds that later ones have left Python 3.10.
+    'etils<1.14; python_version < "3.11"',
     'importlib_resources',  # tensorflow-datasets imports it undeclared.
     'matplotlib>=3.6',
     'numpy',

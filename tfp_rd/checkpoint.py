@@ -11,8 +11,9 @@ from tfp_rd import errors
 
 __all__ = ['Checkpoints', 'read_weights', 'write_weights']
 
-# What TensorFlow raises on a file that is missing, cut short or overwritten.
-_CORRUPT = (tf.errors.OpError, ValueError, AssertionError, OSError)
+# On a file that is missing, cut short or overwritten TensorFlow raises errors
+# of its own, IndexError, ValueError and more.
+_CORRUPT = Exception
 
 
 class Checkpoints:

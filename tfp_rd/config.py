@@ -60,8 +60,8 @@ class ModelConfig:
       else 100 from 28x28 pixels on and 50 below.
     conditioning: How z enters an autoregressive decoder: `'everywhere'`,
       `'concatenated'` (the paper's letter), or `''` for the default of `size`.
-    dropout: Rate in the decoder's hidden layers; `None` is the data set's default at
-      `'small'` and 0 at `'paper'`.
+    dropout: Rate in the decoder's hidden layers; `None` is the data set's
+      default at `'small'` and 0 at `'paper'`.
   """
 
   architecture: str = '---'

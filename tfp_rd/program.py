@@ -17,8 +17,8 @@ from tfp_rd.objective import context as context_lib
 
 __all__ = ['Inputs', 'Program', 'TERMS', 'batch_indices']
 
-# What a step reports first, in the order in which its failures are named.
-TERMS = ('distortion_nats', 'encoding_log_prob', 'marginal_log_prob')
+# The terms of a step, causes first: a z that is not finite spoils them all.
+TERMS = ('encoding_log_prob', 'marginal_log_prob', 'distortion_nats')
 
 
 class Inputs(NamedTuple):
@@ -214,7 +214,7 @@ def batch_indices(seed, first_step, num_steps, *, batch_size, num_examples):
     num_examples: N, static.
 
   Returns:
-    `[num_steps, B]`, int64.
+    `[num_steps, B]`, int32.
   """
   start = tf.cast(first_step, tf.int64) * batch_size
   positions = start + tf.range(num_steps * batch_size, dtype=tf.int64)
@@ -223,12 +223,16 @@ def batch_indices(seed, first_step, num_steps, *, batch_size, num_examples):
   order_seed = initial.fold_in(seed, -1)
 
   def order(epoch):
-    return tf.random.experimental.stateless_shuffle(
-      tf.range(num_examples, dtype=tf.int64),
-      initial.fold_in(order_seed, first_epoch + epoch),
-    )
+    # Sorted uniforms, since XLA has no shuffle.
+    epoch_seed = initial.fold_in(order_seed, first_epoch + epoch)
+    keys = initial.uniform([num_examples], seed=epoch_seed)
+    return tf.argsort(keys, stable=True)
 
-  orders = tf.map_fn(order, tf.range(num_epochs, dtype=tf.int64))
+  orders = tf.map_fn(
+    order,
+    tf.range(num_epochs, dtype=tf.int64),
+    fn_output_signature=tf.int32,
+  )
   chosen = tf.gather_nd(
     orders,
     tf.stack(

@@ -28,7 +28,7 @@ class Selection(tf.Module):
     self._kept = [tf.Variable(v, trainable=False) for v in self._variables]
     self.score = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-    self.is_averaged = tf.Variable(False, trainable=False)
+    self.is_averaged = tf.Variable(initial_value=False, trainable=False)
 
   def offer(self, step: int, score_fn) -> float:
     """Scores the weights, and their average, and keeps what is best so far.

@@ -158,7 +158,8 @@ class PixelCNN(tf.Module):
     num_scales: Its resolutions.
     num_layers: Residual layers in each of its blocks.
     condition_size: Width of the condition, 0 for none.
-    dropout: Rate at which features of residual branches are dropped in training.
+    dropout: Rate at which features of residual branches are dropped in
+      training.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
 

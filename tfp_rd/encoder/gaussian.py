@@ -33,6 +33,7 @@ class GaussianHead(tf.Module):
     )
 
   def __call__(self, features):
+    """Returns the distribution of z for `features [..., F]`."""
     offset = tfp.math.softplus_inverse(tf.ones([], features.dtype))
     scale = tf.math.softplus(self._scale(features) + offset)
     # A scale that underflows to 0 has no density.

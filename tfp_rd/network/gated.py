@@ -84,6 +84,7 @@ class Dense(tf.Module):
     self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
 
   def __call__(self, x):
+    """Maps `x [..., i]`."""
     return tf.tensordot(x, self.kernel, 1) + self.bias
 
 
@@ -115,6 +116,7 @@ class Conv(tf.Module):
     self._padding = padding
 
   def __call__(self, x):
+    """Maps `x [N, h, w, i]`."""
     y = tf.nn.conv2d(x, self.kernel, self._stride, self._padding)
     return tf.nn.bias_add(y, self.bias)
 

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training goes on bit for bit, keeps the best, and survives what breaks."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_rd
+from tfp_rd import config, experiment, loop, run
+from tfp_rd import selection as selection_lib
+from tfp_rd.optimizer import Average
+
+
+def images(n=10):
+  return np.random.RandomState(0).randint(2, size=[n, 4, 4, 1]).astype('f')
+
+
+def build(signs='---', **kwargs):
+  return tfp_rd.build(signs, image_shape=(4, 4, 1), latent_size=2, **kwargs)
+
+
+class Stop(Exception):
+  """Ends training from within, as kill -9 would from without."""
+
+
+def fit(model, run_dir, *, stop_at=None, **kwargs):
+  def on_progress(step, *_):
+    if step == stop_at:
+      raise Stop
+
+  return tfp_rd.fit(
+    model,
+    images(),
+    num_steps=12,
+    batch_size=4,
+    validation=images(6),
+    validate_every=5,
+    weight_averaging=0.9,
+    run_dir=run_dir,
+    checkpoint_every=4,
+    steps_per_call=3,
+    on_progress=on_progress,
+    **kwargs,
+  )
+
+
+@pytest.mark.parametrize('signs', ['---', '-++'])
+def test_a_run_that_was_cut_ends_bit_equal(signs, tmp_path):
+  whole, cut, again = (build(signs, seed=1, dropout=0.2) for _ in range(3))
+  done = fit(whole, tmp_path / 'whole')
+  with pytest.raises(Stop):
+    fit(cut, tmp_path / 'cut', stop_at=10)
+  steps = []
+  resumed = fit(again, tmp_path / 'cut')
+  assert done.steps == resumed.steps == 12
+  steps = [row['step'] for row in resumed.metrics]
+  assert steps == [row['step'] for row in done.metrics]
+  for one, two in zip(
+    whole.trainable_variables, again.trainable_variables, strict=True
+  ):
+    np.testing.assert_array_equal(one, two)
+  for one, two in zip(done.metrics, resumed.metrics, strict=True):
+    assert one['elbo_nats'] == pytest.approx(two['elbo_nats'], rel=1e-12)
+
+
+def test_another_seed_is_another_run(tmp_path):
+  one, two = build(seed=1), build(seed=1)
+  fit(one, None, seed=0)
+  fit(two, None, seed=1)
+  assert any(
+    np.any(a.numpy() != b.numpy())
+    for a, b in zip(
+      one.trainable_variables, two.trainable_variables, strict=True
+    )
+  )
+
+
+def test_a_corrupt_checkpoint_is_said_and_the_one_before_is_used(tmp_path):
+  with pytest.raises(Stop):
+    fit(build(seed=1), tmp_path, stop_at=10)
+  data = sorted((tmp_path / 'checkpoint').glob('*-8.data*'))
+  assert data
+  data[0].write_bytes(b'no checkpoint')
+  said = []
+  model = build(seed=1)
+  from tfp_rd import program
+
+  compiled = program.Program(
+    model, tfp_rd.BetaElbo(), batch_size=4, weight_averaging=0.9
+  )
+  state = loop.State(compiled)
+  files = loop._Files(tmp_path, state, said.append)
+  metrics = files.restore()
+  assert int(compiled.step) == 4
+  assert [row['step'] for row in metrics] == [3, 4]
+  assert len(said) == 1
+  assert 'one before' in said[0]
+
+
+def test_the_kept_weights_are_the_best_on_validation():
+  model = build()
+  (v, *_) = model.trainable_variables
+  kept = selection_lib.Selection(model, None)
+  for step, score in enumerate([3.0, 1.0, 2.0]):
+    v.assign(tf.fill(v.shape, float(step)))
+    kept.offer(step, lambda score=score: score)
+  kept.take()
+  assert int(kept.step) == 1
+  assert (v.numpy() == 1.0).all()
+
+
+def test_the_average_competes_with_the_weights():
+  model = build()
+  (v, *_) = model.trainable_variables
+  average = Average(model.trainable_variables, decay=0.5)
+  kept = selection_lib.Selection(model, average)
+  average.values[0].assign(tf.fill(v.shape, 7.0))
+  v.assign(tf.fill(v.shape, 1.0))
+  kept.offer(5, lambda: -float(tf.reduce_mean(v)))
+  assert bool(kept.is_averaged)
+  assert (v.numpy() == 1.0).all()  # Training goes on from the weights.
+  kept.take()
+  assert (v.numpy() == 7.0).all()
+
+
+def test_an_average_forgets_its_start():
+  v = tf.Variable([0.0])
+  average = Average([v], decay=0.9)
+  v.assign([1.0])
+  for step in range(200):
+    average.update(step)
+  np.testing.assert_allclose(average.values[0], [1.0], atol=1e-6)
+
+
+def small(**kwargs):
+  return config.Config(
+    data=config.DataConfig(fake_data=True),
+    model=config.ModelConfig(architecture='--v', latent_size=2),
+    training=config.TrainingConfig(
+      num_steps=4, batch_size=16, validate_every=2
+    ),
+    evaluation=config.EvaluationConfig(eval_samples=2, eval_examples=20),
+    **kwargs,
+  )
+
+
+EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
+
+
+def test_a_run_leaves_its_files_and_its_model(tmp_path):
+  a_run = run.create_run(tmp_path, small(objective='beta_elbo(beta=0.5)'))
+  result = experiment.execute(a_run, EXECUTION)
+  assert json.loads((a_run.path / 'result.json').read_text()) == result
+  assert result['schema'] == 1
+  assert result['points'][0]['beta'] == 0.5
+  assert result['points'][0]['test'] == result['test']
+  assert result['test']['num_examples'] == 20
+  assert result['image_shape'] == [8, 8, 1]
+  arrays = a_run.examples
+  assert arrays['rate_nats'].shape == (1, 20)
+  assert arrays['rate_nats'].mean() == pytest.approx(
+    result['test']['rate_nats']
+  )
+  model = tfp_rd.load_run(a_run.path).model()
+  assert model.num_parameters == result['num_parameters']
+  bits = np.random.RandomState(0).randint(2, size=[50, 8, 8, 1]).astype('f')
+  point = tfp_rd.evaluate(model, bits, num_samples=4)
+  assert point.rate_nats == pytest.approx(result['test']['rate_nats'], abs=1.0)
+
+
+def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):
+  results = []
+  for root, betas in (('one', (0.5, 2.0)), ('two', (2.0,))):
+    experiment._traced_program.cache_clear()
+    for beta in betas:
+      cell = small(objective=f'beta_elbo(beta={beta})')
+      a_run = run.create_run(tmp_path / root, cell)
+      result = experiment.execute(a_run, EXECUTION)
+    assert experiment._traced_program.cache_info().misses == 1
+    results.append(result['test'])
+  assert results[0] == results[1]
+
+
+def test_a_second_process_on_the_same_run_is_refused(tmp_path):
+  a_run = run.create_run(tmp_path, small())
+  with (
+    run.lock(a_run),
+    pytest.raises(tfp_rd.UserError, match='another process'),
+  ):
+    experiment.execute(a_run, EXECUTION)
+  assert not a_run.is_done
+
+
+def test_a_run_directory_of_another_config_is_refused(tmp_path):
+  cell = small()
+  a_run = run.create_run(tmp_path, cell)
+  other = dataclasses.replace(cell, seed=5)
+  (a_run.path / 'config.json').write_text(other.to_json())
+  with pytest.raises(tfp_rd.UserError, match='another configuration'):
+    run.create_run(tmp_path, cell)
+
+
+def test_fewer_images_than_a_batch_or_than_pseudo_inputs(tmp_path):
+  model = tfp_rd.build(
+    '--v',
+    image_shape=(4, 4, 1),
+    latent_size=2,
+    num_pseudo_inputs=9,
+    pseudo_inputs=images(3),
+  )
+  done = tfp_rd.fit(model, images(3), num_steps=3, batch_size=8)
+  assert np.isfinite(done.metrics[-1]['elbo_nats'])
