@@ -12,12 +12,8 @@ from tfp_rd import architecture, checkpoint
 
 ALL = [str(a) for a in architecture.ALL]
 
-# Parameters at 8x8 and 28x28, small, and at 28x28, paper: what "small" thins.
-NUM_PARAMETERS = {
-  '---': (42913, 129881, 4487681),
-  '--+': (63937, 152889, 8262145),
-  '--v': (46163, 208381, 4880181),
-}
+# Every part at least once, the VampPrior with both encoders.
+COVER = ['---', '+++', '--v', '+-v']
 
 
 def build(signs, shape=(6, 5, 1), **kwargs):
@@ -58,7 +54,7 @@ def test_one_image_alone_and_samples_of_every_part(signs):
   np.testing.assert_array_equal(x, again)
 
 
-@pytest.mark.parametrize('signs', ALL)
+@pytest.mark.parametrize('signs', COVER)
 def test_eager_graph_and_xla_agree_with_and_without_a_condition(signs):
   # A batch of the latent's width is among them: there a gate after a dense
   # layer was once folded into the layer's weights.
@@ -89,14 +85,14 @@ def test_eager_graph_and_xla_agree_with_and_without_a_condition(signs):
           np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-@pytest.mark.parametrize('signs', ALL)
+@pytest.mark.parametrize('signs', COVER)
 def test_a_condition_has_variables_and_an_effect_only_where_asked_for(signs):
   plain, conditional = build(signs), build(signs, condition_size=2)
   assert conditional.num_parameters > plain.num_parameters
   for v in conditional.trainable_variables:
-    v.assign_add(0.05 * tf.ones_like(v))
+    v.assign_add(0.02 * tf.ones_like(v))
   x, z = np.repeat(images(1), 2, axis=0), tf.ones([2, 3])
-  c = tf.constant([[0.0, 0.0], [1.0, -1.0]])
+  c = tf.constant([[0.0, 0.0], [1.0, 0.5]])
   parts = [
     conditional.encoder(x, condition=c).log_prob(z),
     conditional.decoder(z, condition=c).log_prob(x),
@@ -107,7 +103,7 @@ def test_a_condition_has_variables_and_an_effect_only_where_asked_for(signs):
     assert values[0] != values[1]
 
 
-@pytest.mark.parametrize('signs', ALL)
+@pytest.mark.parametrize('signs', COVER)
 def test_weights_survive_saving(signs, tmp_path):
   model, other = build(signs), build(signs, seed=2)
   x = images(2)
@@ -123,7 +119,7 @@ def _totals(*models_and_x):
   return [(d.rate + d.distortion).numpy() for d in draws]
 
 
-@pytest.mark.parametrize('signs', ALL)
+@pytest.mark.parametrize('signs', COVER)
 def test_every_variable_has_a_gradient(signs):
   model = build(signs)
   # Zero kernels hide what lies behind them.
@@ -167,8 +163,8 @@ def test_the_table_is_what_the_paper_has_and_every_part_is_covered():
   )
   assert [''.join(s) for s in itertools.product(*tables)] == ALL
   assert len(ALL) == 12
-  for sign in NUM_PARAMETERS:
-    assert sign in ALL
+  for n, table in enumerate(tables):
+    assert {signs[n] for signs in COVER} == set(table)
 
 
 @pytest.mark.parametrize('signs', ['+-', '-v-', 'v--', '', '-+vv', '***'])

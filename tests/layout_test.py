@@ -23,6 +23,7 @@ LONGEST_FILE = 250
 # A straight list of records, and files that wait to be cut.
 LONGER_FILES = {
   'tfp_rd/config.py',
+  'tfp_rd/dataset/images.py',
   'tfp_rd/decoder/pixel_cnn.py',
   'tfp_rd/experiment.py',
   'tfp_rd/model.py',
@@ -124,7 +125,9 @@ def test_build_lists_every_file_once():
   targets, tests = build_file()
   listed = [source for sources, _ in targets.values() for source in sources]
   listed += [f'tests/{name}.py' for name in tests]
-  assert sorted(listed) == sorted(map(relative, PACKAGE + BENCHMARKS + TESTS))
+  files = {relative(path) for path in PACKAGE + BENCHMARKS + TESTS}
+  assert set(listed) == files
+  assert len(listed) == len(files)
 
 
 def test_build_declares_every_import():
