@@ -24,12 +24,6 @@ LONGEST_FILE = 250
 LONGER_FILES = {
   'tfp_rd/config.py',
   'tfp_rd/dataset/images.py',
-  'tfp_rd/decoder/pixel_cnn.py',
-  'tfp_rd/experiment.py',
-  'tfp_rd/model.py',
-  'tfp_rd/network/causal.py',
-  'tfp_rd/network/masked.py',
-  'tfp_rd/program.py',
 }
 PARTS = ('encoder', 'marginal', 'decoder')
 NO_TENSORFLOW = (

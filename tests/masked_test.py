@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import initial, masked
+from tfp_rd.network import autoregressive, initial, masked
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -44,7 +44,7 @@ def vectors(*shape, seed=0, dtype='float64'):
 def flow_of(case, *, rows=(4,), dtype='float64', seed=0):
   context = vectors(*rows, case[3], dtype=dtype) if case[3] else None
   network = make(*case, seed=seed, dtype=dtype)
-  return masked.MaskedAutoregressive(network, context=context)
+  return autoregressive.MaskedAutoregressive(network, context=context)
 
 
 @pytest.mark.parametrize('case', CASES)
@@ -104,7 +104,7 @@ def test_gradients_of_the_solution_equal_numerical_ones(case):
   y = vectors(3, case[0], seed=3)
 
   def loss(y):
-    flow = masked.MaskedAutoregressive(network, context=context)
+    flow = autoregressive.MaskedAutoregressive(network, context=context)
     return tf.reduce_sum(tf.sin(flow.forward(y)))
 
   for value, function in [
@@ -143,12 +143,12 @@ def test_context_and_input_broadcast_against_each_other():
   case = CASES[3]
   network = make(*case)
   y, context = vectors(3, 1, 8), vectors(5, 6, seed=1)
-  flow = masked.MaskedAutoregressive(network, context=context)
+  flow = autoregressive.MaskedAutoregressive(network, context=context)
   together = flow.forward(y)
   assert together.shape == (3, 5, 8)
   for i in range(3):
     for j in range(5):
-      one = masked.MaskedAutoregressive(network, context=context[j])
+      one = autoregressive.MaskedAutoregressive(network, context=context[j])
       np.testing.assert_allclose(
         one.forward(y[i, 0]), together[i, j], atol=1e-12
       )
@@ -160,7 +160,9 @@ def test_a_flow_with_zero_weights_is_its_base():
     v.assign(tf.zeros_like(v))
   x = vectors(6, 4)
   base = tfd.MultivariateNormalDiag(tf.zeros(4, 'float64'))
-  flow = tfd.TransformedDistribution(base, masked.stack([network, network]))
+  flow = tfd.TransformedDistribution(
+    base, autoregressive.stack([network, network])
+  )
   np.testing.assert_allclose(flow.log_prob(x), base.log_prob(x), atol=1e-12)
 
 
@@ -180,7 +182,9 @@ def test_it_lives_in_tfp_and_its_variables_are_found():
   networks = [make(5, 2, [8], 0, seed=s) for s in (0, 1)]
   distribution = tfd.TransformedDistribution(
     tfd.MultivariateNormalDiag(tf.zeros(5, 'float64')),
-    tfb.Chain([tfb.Shift(tf.ones(5, 'float64')), masked.stack(networks)]),
+    tfb.Chain(
+      [tfb.Shift(tf.ones(5, 'float64')), autoregressive.stack(networks)]
+    ),
   )
   assert distribution.event_shape == [5]
   assert distribution.batch_shape == []

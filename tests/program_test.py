@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
-from tfp_rd import loop, program
+from tfp_rd import epoch, loop, program
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
 from tfp_rd.optimizer import Adam, learning_rate_at
@@ -42,7 +42,7 @@ def inputs(objective, *, num_steps=100, x=None, seed=0):
 def test_every_epoch_sees_every_image_once(batch_size, num_examples):
   steps = 6 * num_examples
   seed = initial.as_seed(0)
-  rows = program.batch_indices(
+  rows = epoch.batch_indices(
     seed, 0, steps, batch_size=batch_size, num_examples=num_examples
   ).numpy()
   epochs = rows.reshape([-1, num_examples])
@@ -53,9 +53,9 @@ def test_every_epoch_sees_every_image_once(batch_size, num_examples):
 
 def test_the_sequence_does_not_depend_on_where_calls_begin():
   seed = initial.as_seed(3)
-  whole = program.batch_indices(seed, 0, 12, batch_size=4, num_examples=10)
+  whole = epoch.batch_indices(seed, 0, 12, batch_size=4, num_examples=10)
   parts = [
-    program.batch_indices(seed, first, 3, batch_size=4, num_examples=10)
+    epoch.batch_indices(seed, first, 3, batch_size=4, num_examples=10)
     for first in (0, 3, 6, 9)
   ]
   np.testing.assert_array_equal(whole, np.concatenate(parts))

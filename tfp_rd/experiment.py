@@ -3,36 +3,26 @@
 
 import dataclasses
 import functools
-import io
-import json
-import math
-import platform
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
-import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_rd import (
   architecture,
   checkpoint,
   errors,
   loop,
-  rate_distortion,
-  version,
 )
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import objective as objective_lib
-from tfp_rd import point as point_lib
 from tfp_rd import program as program_lib
+from tfp_rd import result as result_lib
 from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 
 __all__ = ['execute', 'restore_model']
-
-_SPLITS = ('train', 'validation', 'test')
 
 
 def execute(
@@ -84,7 +74,7 @@ def execute(
       on_progress=_with_summaries(run, execution, on_progress),
       on_warning=on_warning,
     )
-    return _write_result(run, state, data)
+    return result_lib.write(run, state, data)
 
 
 def restore_model(run: run_lib.Run, beta: Optional[float] = None):
@@ -197,71 +187,6 @@ def _schedule(training, execution):
     validate_every=training.validate_every,
     checkpoint_every=execution.checkpoint_every,
     steps_per_call=execution.steps_per_call,
-  )
-
-
-def _write_result(run, state, data):
-  """Evaluates the kept weights and writes what remains of the run's files."""
-  model = state.program.model
-  checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
-  points = {}
-  for split in _SPLITS:
-    rate, distortion = _evaluate(run.config, model, data, split)
-    points[split] = point_lib.Point.from_examples(
-      rate, distortion, num_samples=run.config.evaluation.eval_samples
-    )
-    if not math.isfinite(points[split].elbo_nats):
-      raise FloatingPointError(
-        f'rate or distortion of {run.path.name} is not finite on the {split} '
-        'split; lower the learning rate, or train it with another seed.'
-      )
-  buffer = io.BytesIO()
-  np.savez_compressed(
-    buffer,
-    beta=[run.config.beta],
-    rate_nats=rate[np.newaxis],
-    distortion_nats=distortion[np.newaxis],
-  )
-  run_lib.write_atomically(run.path / 'examples.npz', buffer.getvalue())
-  result = _result(run, state, data, points)
-  run_lib.write_atomically(
-    run.path / 'result.json', json.dumps(result, indent=1, allow_nan=False)
-  )
-  return result
-
-
-def _result(run, state, data, points):
-  records = {split: point.to_dict() for split, point in points.items()}
-  return {
-    'schema': 1,
-    'config': dataclasses.asdict(run.config),
-    'versions': {
-      'tfp_rd': version.__version__,
-      'tensorflow': tf.__version__,
-      'tensorflow_probability': tfp.__version__,
-      'numpy': np.__version__,
-      'python': platform.python_version(),
-    },
-    'seed': run.config.seed,
-    'wall_time_s': float(state.seconds),
-    'num_parameters': state.program.model.num_parameters,
-    'image_shape': list(data.image_shape),
-    'kept': {
-      'step': int(state.selection.step) or run.config.training.num_steps,
-      'is_averaged': bool(state.selection.is_averaged),
-    },
-    'points': [{'beta': run.config.beta, **records}],
-    **records,
-  }
-
-
-def _evaluate(config, model, data, split):
-  """Returns rate and distortion of each image of a split."""
-  return rate_distortion.evaluate_examples(
-    model,
-    data.evaluation_images(split, count=config.evaluation.eval_examples),
-    num_samples=config.evaluation.eval_samples,
-    seed=initial.fold_in(config.seed, 3 + _SPLITS.index(split)),
   )
 
 

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfp_rd import errors, optimizer, rate_distortion
-from tfp_rd import model as model_lib
+from tfp_rd import epoch, errors, optimizer, ownership, rate_distortion
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
 
-__all__ = ['Inputs', 'Program', 'TERMS', 'batch_indices']
+__all__ = ['Inputs', 'Program', 'TERMS']
 
 # The terms of a step, causes first: a z that is not finite spoils them all.
 TERMS = ('encoding_log_prob', 'marginal_log_prob', 'distortion_nats')
@@ -72,7 +71,7 @@ class Program(tf.Module):
     self.objective = objective
     self.players = dict(objective.players(model, seed))
     self.variables_of = {
-      name: model_lib.trainable_variables(player)
+      name: ownership.trainable_variables(player)
       for name, player in self.players.items()
     }
     self.optimizers = {
@@ -117,7 +116,7 @@ class Program(tf.Module):
 
   def _run_steps(self, inputs, num_steps):
     first = self.step.read_value()
-    indices = batch_indices(
+    indices = epoch.batch_indices(
       inputs.seed,
       first,
       self.steps_per_call,
@@ -197,49 +196,6 @@ class Program(tf.Module):
           'no part of the model owns and so nobody would train; make it an '
           'attribute of the part that uses it.'
         )
-
-
-def batch_indices(seed, first_step, num_steps, *, batch_size, num_examples):
-  """Returns which images each step sees.
-
-  The steps read one endless sequence, the images in a new order each epoch,
-  batch by batch; so every batch is full and every image is seen equally often,
-  whether the batch divides the number of images or exceeds it.
-
-  Args:
-    seed: `[2]`.
-    first_step: Scalar, from 0.
-    num_steps: Steps, static.
-    batch_size: B.
-    num_examples: N, static.
-
-  Returns:
-    `[num_steps, B]`, int32.
-  """
-  start = tf.cast(first_step, tf.int64) * batch_size
-  positions = start + tf.range(num_steps * batch_size, dtype=tf.int64)
-  first_epoch = start // num_examples
-  num_epochs = (num_steps * batch_size - 1) // num_examples + 2
-  order_seed = initial.fold_in(seed, -1)
-
-  def order(epoch):
-    # Sorted uniforms, since XLA has no shuffle.
-    epoch_seed = initial.fold_in(order_seed, first_epoch + epoch)
-    keys = initial.uniform([num_examples], seed=epoch_seed)
-    return tf.argsort(keys, stable=True)
-
-  orders = tf.map_fn(
-    order,
-    tf.range(num_epochs, dtype=tf.int64),
-    fn_output_signature=tf.int32,
-  )
-  chosen = tf.gather_nd(
-    orders,
-    tf.stack(
-      [positions // num_examples - first_epoch, positions % num_examples], -1
-    ),
-  )
-  return tf.reshape(chosen, [num_steps, batch_size])
 
 
 def _metrics(draws, losses):

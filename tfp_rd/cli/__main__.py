@@ -3,6 +3,7 @@
 
 import difflib
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -37,7 +38,10 @@ and look at report/rd_plane.png.  'tfp-rd NAME --help' explains each program.
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
   """Runs a program by its name; returns its exit status."""
-  argv = sys.argv[1:] if argv is None else argv
+  if argv is None:
+    argv = sys.argv[1:]
+    if hasattr(signal, 'SIGPIPE'):  # `| head` ends a program, as of any other.
+      signal.signal(signal.SIGPIPE, signal.SIG_DFL)
   if not argv or argv[0] in ('--help', '-help', '-h', 'help'):
     print(_manual())
     return 0 if argv else 2

@@ -2,6 +2,7 @@
 """The program that trains a table of runs, then draws the report."""
 
 import dataclasses
+import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -112,6 +113,8 @@ def _train(cells, execution, num_workers) -> str:
   """Trains what is pending; returns what went wrong, in words."""
   if not grid_lib.pending(cells, execution.run_root):
     return ''
+  # Refused here in one sentence, rather than once by each worker.
+  pathlib.Path(execution.run_root).mkdir(parents=True, exist_ok=True)
   training.check_images(cells[0], execution)
   is_small = cells[0].model.size == 'small'
   num_workers = num_workers or workers.default_number(is_small=is_small)

@@ -21,7 +21,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd.encoder import gaussian
-from tfp_rd.network import convolutional, initial, masked
+from tfp_rd.network import autoregressive, convolutional, initial, masked
 
 __all__ = ['InverseAutoregressive', 'build']
 
@@ -100,7 +100,7 @@ class InverseAutoregressive(tf.Module):
     del seed
     features = self._features(x, condition=condition)
     context = features if self._use_context else None
-    flow = masked.stack(self._networks, context=context)
+    flow = autoregressive.stack(self._networks, context=context)
     return tfd.TransformedDistribution(self._head(features), tfb.Invert(flow))
 
 

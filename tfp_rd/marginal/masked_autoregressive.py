@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd.marginal import standard_normal
-from tfp_rd.network import initial, masked
+from tfp_rd.network import autoregressive, initial, masked
 
 __all__ = ['MaskedAutoregressive', 'build']
 
@@ -73,7 +73,7 @@ class MaskedAutoregressive(tf.Module):
     Args:
       condition: `[..., c]`; its leading shape becomes the batch shape.
     """
-    flow = masked.stack(
+    flow = autoregressive.stack(
       self._networks, context=condition if self._condition_size else None
     )
     return tfd.TransformedDistribution(self._base(condition=condition), flow)

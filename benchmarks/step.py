@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times the training step against the machine, against PyTorch, and in `fit`.
+
+    python -m benchmarks.step
+
+Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
+last line is one JSON record; README.md says what its ratios mean.
+"""
+
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import tfp_rd
+from benchmarks import flops, timing
+from tfp_rd import config as config_lib
+from tfp_rd import dataset as dataset_lib
+from tfp_rd import loop, program
+from tfp_rd.network import convolutional
+
+__all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main']
+
+_ARCHITECTURE = '---'
+_STEPS_PER_CALL = 50
+_DEFAULTS = config_lib.TrainingConfig()
+
+
+def main() -> None:
+  """Take all three measurements and print them."""
+  record = {
+    'python': platform.python_version(),
+    'tensorflow': tf.__version__,
+    'cores': os.cpu_count(),
+  }
+  for measure in (flop_share, eager_speedup, fit_overhead):
+    found = measure()
+    print(found, flush=True)
+    record.update(found)
+  print(json.dumps(record))
+
+
+def flop_share(
+  *, size='paper', batch_size=100, matrix_size=4096, num_pairs=9
+) -> dict[str, float]:
+  """Compares the step's rate of arithmetic with that of a matrix product.
+
+  Args:
+    size: Size of the model, on 28x28 images.
+    batch_size: Images a step.
+    matrix_size: Side of the square float32 matrices.
+    num_pairs: How often both are timed.
+
+  Returns:
+    `flop_share`, the median of rate of the step / rate of the product, and
+    what it is made of.
+  """
+  images = np.random.default_rng(0).integers(0, 2, [1000, 28, 28, 1])
+  images = images.astype(np.float32)
+  step, graph = _compiled_steps(
+    images, size=size, batch_size=batch_size, steps_per_call=1
+  )
+  a, b = (tf.random.stateless_normal([matrix_size] * 2, [0, n]) for n in (0, 1))
+  product = tf.function(lambda: tf.linalg.matmul(a, b), autograph=False)
+  step_flops = flops.count(graph)
+  product_flops = flops.count(product.get_concrete_function().graph)
+  step_s, product_s = timing.in_turn(step, product, num_pairs=num_pairs)
+  share = timing.median_ratio(product_s, step_s) * step_flops / product_flops
+  return {
+    'flop_share': round(share, 3),
+    'step_gflop': round(step_flops / 1e9, 3),
+    'step_s': round(statistics.median(step_s), 4),
+    'product_gflop_per_s': round(
+      product_flops / statistics.median(product_s) / 1e9, 1
+    ),
+  }
+
+
+def eager_speedup(*, num_steps=_STEPS_PER_CALL, num_pairs=15):
+  """Compares steps a second on digits with an eager PyTorch loop.
+
+  Args:
+    num_steps: Steps of one timed call.
+    num_pairs: How often both are timed.
+
+  Returns:
+    `eager_speedup`, the median of our steps a second / PyTorch's, and what it
+    is made of; `None` without PyTorch.
+  """
+  try:
+    import torch
+
+    from benchmarks import eager
+  except ModuleNotFoundError:
+    return {'eager_speedup': None}
+  digits = dataset_lib.load(config_lib.DataConfig('digits'))
+  ours, _ = _compiled_steps(
+    digits.train,
+    dropout=digits.dropout,
+    batch_size=_DEFAULTS.batch_size,
+    steps_per_call=num_steps,
+  )
+  theirs = eager.Training(
+    eager.Model(
+      digits.image_shape,
+      latent_size=8,
+      widths=convolutional.WIDTHS['small'],
+      dropout=digits.dropout,
+    ),
+    digits.train,
+    batch_size=_DEFAULTS.batch_size,
+  )
+  ours_s, theirs_s = timing.in_turn(
+    ours, lambda: theirs.run(num_steps), num_pairs=num_pairs
+  )
+  return {
+    'eager_speedup': round(timing.median_ratio(theirs_s, ours_s), 3),
+    'ours_step_ms': round(1e3 * statistics.median(ours_s) / num_steps, 3),
+    'eager_step_ms': round(1e3 * statistics.median(theirs_s) / num_steps, 3),
+    'torch': torch.__version__,
+  }
+
+
+def fit_overhead(
+  *, steps_per_call=_STEPS_PER_CALL, calls_a_block=10, num_blocks=6
+) -> dict[str, float]:
+  """Compares a step inside `fit` on digits with the bare compiled step.
+
+  `fit` does all that it can: checkpoints, metrics, weight averaging, and
+  validation at every second call.  After each of its calls the bare step takes
+  as many steps outside, so that both see the same machine.
+
+  Args:
+    steps_per_call: Steps of one call.
+    calls_a_block: Calls that are summed, with one checkpoint among them.
+    num_blocks: How many sums are compared, after one that is not.
+
+  Returns:
+    `fit_overhead`, the median of time in `fit` / time of the bare step.
+  """
+  digits = dataset_lib.load(config_lib.DataConfig('digits'))
+  settings = {
+    'batch_size': _DEFAULTS.batch_size,
+    'steps_per_call': steps_per_call,
+    'weight_averaging': _DEFAULTS.weight_averaging,
+  }
+  bare, _ = _compiled_steps(digits.train, dropout=digits.dropout, **settings)
+  block = steps_per_call * calls_a_block
+  inside, outside, left = [], [], [time.perf_counter()]
+
+  def on_progress(step, num_steps, metrics):
+    inside.append(time.perf_counter() - left[0])
+    outside.append(timing.seconds(bare))
+    left[0] = time.perf_counter()
+
+  with tempfile.TemporaryDirectory() as folder:
+    tfp_rd.fit(
+      _build(digits.train, dropout=digits.dropout),
+      digits.train,
+      num_steps=(1 + num_blocks) * block,
+      validation=digits.validation,
+      validate_every=2 * steps_per_call,
+      run_dir=folder,
+      checkpoint_every=block,
+      on_progress=on_progress,
+      **settings,
+    )
+  inside, outside = (
+    np.reshape(s, [1 + num_blocks, calls_a_block]).sum(1)[1:]
+    for s in (inside, outside)
+  )
+  return {
+    'fit_overhead': round(timing.median_ratio(inside, outside), 3),
+    'fit_step_ms': round(1e3 * float(np.median(inside)) / block, 3),
+    'bare_step_ms': round(1e3 * float(np.median(outside)) / block, 3),
+  }
+
+
+def _build(images, *, size='small', dropout=0.0):
+  return tfp_rd.build(
+    _ARCHITECTURE,
+    image_shape=images.shape[1:],
+    size=size,
+    dropout=dropout,
+    seed=0,
+  )
+
+
+def _compiled_steps(
+  images, *, size='small', dropout=0.0, batch_size, steps_per_call, **settings
+):
+  """Returns a function that takes `steps_per_call` steps, and its graph."""
+  objective = tfp_rd.BetaElbo()
+  steps = program.Program(
+    _build(images, size=size, dropout=dropout),
+    objective,
+    batch_size=batch_size,
+    steps_per_call=steps_per_call,
+    **settings,
+  )
+  inputs = loop.make_inputs(
+    images,
+    seed=0,
+    objective=objective,
+    learning_rate=_DEFAULTS.learning_rate,
+    num_steps=_DEFAULTS.num_steps,
+  )
+  arguments = inputs, tf.constant(steps_per_call)
+  graph = steps._run.get_concrete_function(*arguments).graph
+  return lambda: steps._run(*arguments), graph
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The distribution of binary images whose pixels come one after another."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_rd.network import batch, initial
+
+__all__ = ['AutoregressiveBernoulli']
+
+tfd = tfp.distributions
+
+
+class AutoregressiveBernoulli(tfd.Distribution):
+  """Binary images, each pixel given those before it in raster order.
+
+  Args:
+    logits_fn: Function of `x [N, H, W, C]`, `maps [N, H, W, M]` and
+      `condition [N, c]` (or `None`) that returns logits `[N, H, W, C]`; a
+      logit must depend on earlier pixels of x alone.
+    maps: `[..., H, W, M]`, what is decoded.
+    condition: `[..., c]` or `None`.
+    num_channels: C; pixels have an order, their channels have none.
+    name: Name of the distribution.
+
+  A sample is found by iteration: with the uniforms of all pixels fixed, the
+  image is drawn again and again given itself until nothing moves.  The n-th
+  pixel is final after n rounds at the latest, usually all are after a few
+  dozen, and the result is exactly that of drawing pixel by pixel.
+  """
+
+  def __init__(
+    self,
+    logits_fn,
+    maps,
+    *,
+    condition=None,
+    num_channels=1,
+    name='autoregressive_bernoulli',
+  ):
+    parameters = dict(locals())
+    self._logits_fn = logits_fn
+    self._maps = tf.convert_to_tensor(maps)
+    self._condition = condition
+    self._num_channels = num_channels
+    super().__init__(
+      dtype=self._maps.dtype,
+      reparameterization_type=tfd.NOT_REPARAMETERIZED,
+      validate_args=False,
+      allow_nan_stats=True,
+      parameters=parameters,
+      name=name,
+    )
+
+  @classmethod
+  def _parameter_properties(cls, dtype, num_classes=None):
+    return {
+      'maps': tfp.util.ParameterProperties(event_ndims=3),
+      'condition': tfp.util.ParameterProperties(event_ndims=1),
+    }
+
+  def _event_shape(self):
+    return self._maps.shape[-3:-1].concatenate(self._num_channels)
+
+  def _event_shape_tensor(self):
+    return tf.concat([tf.shape(self._maps)[-3:-1], [self._num_channels]], 0)
+
+  def _flat_logits_fn(self, leading):
+    """Returns the function of flat images alone, for a leading shape."""
+    maps = self._maps
+    full = tf.broadcast_to(maps, tf.concat([leading, maps.shape[-3:]], 0))
+    maps, _ = batch.flatten(full, 3)
+    condition = batch.rows(self._condition, leading)
+    return lambda x: self._logits_fn(x, maps, condition)
+
+  def logits(self, x) -> tf.Tensor:
+    """Returns the logit of every pixel of `x [..., H, W, C]`, in one pass."""
+    x = tf.convert_to_tensor(x, self.dtype)
+    leading = tf.broadcast_dynamic_shape(
+      tf.shape(x)[:-3], self.batch_shape_tensor()
+    )
+    full = tf.broadcast_to(x, tf.concat([leading, x.shape[-3:]], 0))
+    flat, _ = batch.flatten(full, 3)
+    logits = self._flat_logits_fn(leading)(flat)
+    return tf.reshape(logits, tf.shape(full))
+
+  def _log_prob(self, x):
+    logits = self.logits(x)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(
+      labels=tf.broadcast_to(tf.cast(x, self.dtype), tf.shape(logits)),
+      logits=logits,
+    )
+    return -tf.reduce_sum(losses, axis=[-3, -2, -1])
+
+  def _sample_n(self, n, seed=None):
+    leading = tf.concat([[n], self.batch_shape_tensor()], 0)
+    shape = tf.concat([leading, self.event_shape_tensor()], 0)
+    uniforms = initial.uniform(
+      shape, seed=tfp.random.sanitize_seed(seed), dtype=self.dtype
+    )
+    flat, _ = batch.flatten(uniforms, 3)
+    flat = tf.reshape(flat, [-1, *self.event_shape])
+    logits_fn = self._flat_logits_fn(leading)
+
+    def draw_again(x, _):
+      again = tf.cast(flat < tf.sigmoid(logits_fn(x)), self.dtype)
+      return again, tf.reduce_any(again != x)
+
+    x, _ = tf.while_loop(
+      lambda _, moved: moved,
+      draw_again,
+      (tf.zeros_like(flat), True),
+      maximum_iterations=self.event_shape[0] * self.event_shape[1] + 1,
+    )
+    return tf.reshape(x, shape)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which variables a module owns, and which a function hides from it."""
+
+import types
+
+import tensorflow as tf
+
+from tfp_rd import errors
+
+__all__ = [
+  'is_keras_3',
+  'is_tf_keras',
+  'refuse_hidden_variables',
+  'trainable_variables',
+]
+
+
+def trainable_variables(module) -> tuple[tf.Variable, ...]:
+  """Returns a module's trainable variables, less those of frozen layers.
+
+  `tf.Module` returns them all, `layer.trainable = False` or not.
+  """
+  frozen = {
+    id(v)
+    for layer in module.submodules
+    if is_tf_keras(layer)
+    for v in layer.non_trainable_weights
+  }
+  found = tf.Module.trainable_variables.fget(module)
+  return tuple(v for v in found if id(v) not in frozen)
+
+
+def is_keras_3(value) -> bool:
+  """Whether a value is of Keras 3, whose variables no tf.Module sees."""
+  return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
+
+
+def is_tf_keras(value) -> bool:
+  """Whether a value is a layer or model of tf_keras."""
+  modules = {c.__module__.split('.')[0] for c in type(value).__mro__}
+  return 'tf_keras' in modules and hasattr(type(value), 'non_trainable_weights')
+
+
+def refuse_hidden_variables(part, role: str) -> None:
+  """Finds networks that only a function's closure or globals know.
+
+  Args:
+    part: A `tf.Module`.
+    role: What to call it.
+
+  Raises:
+    UserError: There is one; names it.
+  """
+  owned = {id(v) for v in part.variables}
+  for module in (part, *part.submodules):
+    for leaf in tf.nest.flatten(list(_attributes(module))):
+      for name, value in _captured(leaf):
+        hidden = is_keras_3(value) or any(
+          id(v) not in owned for v in _variables(value)
+        )
+        if hidden:
+          raise errors.UserError(
+            f'the {role} hides the variables of {name!r} in a function, where '
+            'no tf.Module finds them; make it a tf.Module, or a tf_keras '
+            'model, that holds them as attributes.'
+          )
+
+
+def _attributes(module):
+  for value in vars(module).values():
+    if isinstance(value, (types.FunctionType, types.MethodType)) or (
+      isinstance(value, (list, tuple)) or is_keras_3(value)
+    ):
+      yield value
+
+
+def _captured(value, depth=3):
+  """Yields (name, object) for all that a function reaches outside itself."""
+  if is_keras_3(value):
+    yield type(value).__name__, value
+  if not isinstance(value, types.FunctionType) or not depth:
+    return
+  code = value.__code__
+  cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
+  names = {n: c.cell_contents for n, c in cells if _is_filled(c)}
+  names.update(
+    (n, value.__globals__[n]) for n in code.co_names if n in value.__globals__
+  )
+  for name, captured in names.items():
+    yield name, captured
+    yield from _captured(captured, depth - 1)
+
+
+def _is_filled(cell):
+  try:
+    cell.cell_contents  # noqa: B018  (the access itself is the question)
+  except ValueError:
+    return False
+  return True
+
+
+def _variables(value):
+  if isinstance(value, tf.Variable):
+    return [value]
+  if isinstance(value, tf.Module):
+    return value.variables
+  return []

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a run: its points, and every test image by itself."""
+
+import dataclasses
+import io
+import json
+import math
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_rd import checkpoint, rate_distortion, version
+from tfp_rd import point as point_lib
+from tfp_rd import run as run_lib
+from tfp_rd.network import initial
+
+__all__ = ['write']
+
+_SPLITS = ('train', 'validation', 'test')
+
+
+def write(run, state, data) -> Mapping[str, Any]:
+  """Evaluates the kept weights and writes what remains of a run's files.
+
+  Args:
+    run: The run; its `result.json` is written last.
+    state: A `loop.State` at its end, the kept weights in the model.
+    data: The run's `Dataset`.
+
+  Returns:
+    The content of `result.json`.
+
+  Raises:
+    FloatingPointError: A rate or distortion is not finite.
+    OSError: A file cannot be written.
+  """
+  model = state.program.model
+  checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
+  points = {}
+  for split in _SPLITS:
+    rate, distortion = _evaluate(run.config, model, data, split)
+    points[split] = point_lib.Point.from_examples(
+      rate, distortion, num_samples=run.config.evaluation.eval_samples
+    )
+    if not math.isfinite(points[split].elbo_nats):
+      raise FloatingPointError(
+        f'rate or distortion of {run.path.name} is not finite on the {split} '
+        'split; lower the learning rate, or train it with another seed.'
+      )
+  buffer = io.BytesIO()
+  np.savez_compressed(
+    buffer,
+    beta=[run.config.beta],
+    rate_nats=rate[np.newaxis],
+    distortion_nats=distortion[np.newaxis],
+  )
+  run_lib.write_atomically(run.path / 'examples.npz', buffer.getvalue())
+  result = _result(run, state, data, points)
+  run_lib.write_atomically(
+    run.path / 'result.json', json.dumps(result, indent=1, allow_nan=False)
+  )
+  return result
+
+
+def _result(run, state, data, points):
+  records = {split: point.to_dict() for split, point in points.items()}
+  return {
+    'schema': 1,
+    'config': dataclasses.asdict(run.config),
+    'versions': {
+      'tfp_rd': version.__version__,
+      'tensorflow': tf.__version__,
+      'tensorflow_probability': tfp.__version__,
+      'numpy': np.__version__,
+      'python': platform.python_version(),
+    },
+    'seed': run.config.seed,
+    'wall_time_s': float(state.seconds),
+    'num_parameters': state.program.model.num_parameters,
+    'image_shape': list(data.image_shape),
+    'kept': {
+      'step': int(state.selection.step) or run.config.training.num_steps,
+      'is_averaged': bool(state.selection.is_averaged),
+    },
+    'points': [{'beta': run.config.beta, **records}],
+    **records,
+  }
+
+
+def _evaluate(config, model, data, split):
+  """Returns rate and distortion of each image of a split."""
+  return rate_distortion.evaluate_examples(
+    model,
+    data.evaluation_images(split, count=config.evaluation.eval_examples),
+    num_samples=config.evaluation.eval_samples,
+    seed=initial.fold_in(config.seed, 3 + _SPLITS.index(split)),
+  )
