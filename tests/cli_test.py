@@ -20,7 +20,7 @@ import pytest
 from absl import flags
 
 import tfp_rd
-from tfp_rd import config, dataset, grid, objective, run
+from tfp_rd import architecture, config, dataset, grid, objective, run
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import config_flags, point_table, program, progress, workers
 from tfp_rd.cli import grid as grid_program
@@ -44,6 +44,13 @@ def train_at_once(a_run, execution, *, on_progress, on_warning):
     steps = a_run.config.training.num_steps
     on_progress(steps, steps, {'rate_nats': 1.0, 'distortion_nats': 2.0})
     finish(a_run)
+
+
+# What the programs train without a flag: every default of the model named.
+DEFAULT = dataclasses.replace(
+  config.Config(),
+  model=architecture.resolve(config.ModelConfig(), (8, 8, 1), dropout=0.3),
+)
 
 
 @pytest.fixture
@@ -132,7 +139,7 @@ def test_a_misspelt_program_is_met_with_the_right_one(call):
 
 
 def test_help_and_report_bring_no_tensorflow(tmp_path):
-  a_run = run.create_run(tmp_path / 'runs', config.Config())
+  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
   finish(a_run)
   for module, *argv in (
     ('tfp_rd.cli.train', '--help'),
@@ -384,7 +391,7 @@ def test_what_the_system_refuses_is_one_sentence(call, trainer, error, words):
 def test_a_really_full_device_is_one_sentence(tmp_path):
   if not os.path.exists('/dev/full'):
     pytest.skip('no /dev/full here')
-  a_run = run.create_run(tmp_path / 'runs', config.Config())
+  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
   finish(a_run)
   with open('/dev/full', 'w') as full:
     done = subprocess.run(
@@ -401,7 +408,7 @@ def test_a_really_full_device_is_one_sentence(tmp_path):
 
 
 def test_a_second_process_on_the_same_run_is_told_so(call, trainer, tmp_path):
-  with run.lock(run.create_run(tmp_path / 'runs', config.Config())):
+  with run.lock(run.create_run(tmp_path / 'runs', DEFAULT)):
     status, _, err = call('train')
   assert (status, len(err)) == (1, 1)
   assert 'another process' in err[0]
@@ -410,7 +417,7 @@ def test_a_second_process_on_the_same_run_is_told_so(call, trainer, tmp_path):
 def test_a_directory_of_another_configuration_is_left_alone(
   call, trainer, tmp_path
 ):
-  a_run = run.create_run(tmp_path / 'runs', config.Config())
+  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
   other = config.Config(seed=3).to_json()
   (a_run.path / 'config.json').write_text(other)
   status, _, err = call('train')
@@ -597,7 +604,7 @@ def test_a_mistake_in_another_program_is_one_sentence(
 
 @pytest.mark.parametrize('output', ['x', 'x.txt', 'nowhere/x.png'])
 def test_sample_refuses_a_file_that_it_cannot_write(call, trainer, output):
-  path = run.create_run('runs', config.Config()).path
+  path = run.create_run('runs', DEFAULT).path
   status, _, err = call('sample', path, f'--output={output}')
   assert (status, len(err)) == (1, 1)
 

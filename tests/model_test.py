@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What users bring is taken at the door, or refused there by a sentence."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -164,6 +166,58 @@ def test_a_function_of_a_global_network_is_refused():
 
   with pytest.raises(ValueError, match='_GLOBAL_NETWORK'):
     tfp_rd.LatentVariableModel(keras_encoder(), marginal(), decoder)
+
+
+class Caller:
+  """No tf.Module: nobody finds its network."""
+
+  def __init__(self):
+    self.network = Decoder()
+
+  def __call__(self, z):
+    return self.network(z)
+
+  def decode(self, z):
+    return self.network(z)
+
+
+@pytest.mark.parametrize(
+  'decoder',
+  [
+    Caller(),
+    Caller().decode,
+    functools.partial(lambda net, z: net(z), Decoder()),
+    functools.partial(lambda z, net: net(z), net=Decoder()),
+  ],
+)
+def test_other_callables_that_hide_variables_are_refused(decoder):
+  with pytest.raises(ValueError, match='hides'):
+    tfp_rd.LatentVariableModel(keras_encoder(), marginal(), decoder)
+
+
+def test_functions_may_take_our_keywords():
+  taken = []
+
+  def encoder(x, condition=None, seed=None):
+    taken.append(seed is not None)
+    loc = tf.reduce_mean(x, [1, 2]) * tf.ones(2)
+    return tfd.MultivariateNormalDiag(loc, tf.ones(2))
+
+  model = tfp_rd.LatentVariableModel(
+    encoder, lambda condition=None: marginal(), Decoder()
+  )
+  tfp_rd.draw(model, images(), seed=0)
+  tfp_rd.draw(model, images(), seed=0, training=True)
+  assert taken == [False, True]
+
+
+def test_a_part_that_is_replaced_is_seen():
+  model = tfp_rd.LatentVariableModel(keras_encoder(), marginal(), Decoder())
+  before = tfp_rd.evaluate(model, images()).rate_nats
+  wide = tfd.MultivariateNormalDiag(tf.zeros(2), 100.0 * tf.ones(2))
+  other = tfp_rd.LatentVariableModel(keras_encoder(), wide, Decoder())
+  model.marginal = other.marginal
+  assert tfp_rd.evaluate(model, images()).rate_nats > before + 1.0
 
 
 def test_a_lambda_inside_a_bijector_is_refused():

@@ -132,7 +132,7 @@ def test_settings_that_differ_have_a_column(root, tmp_path):
   report.write_report(root, tmp_path / 'report')
   rows = rows_of(tmp_path / 'report' / 'table.csv')
   cells = {(row['num_steps'], row['learning_rate']) for row in rows}
-  assert cells == {('400', '0.01'), ('1500', '0.001')}
+  assert cells == {('400', '0.01'), ('1500', '0.003')}
   page = (tmp_path / 'report' / 'table.md').read_text()
   assert '| num_steps | learning_rate |' in page
 

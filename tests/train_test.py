@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import config, experiment, loop, run
+from tfp_rd import config, experiment, loop, program, run
 from tfp_rd import selection as selection_lib
 from tfp_rd.optimizer import Average
 
@@ -78,26 +78,80 @@ def test_another_seed_is_another_run(tmp_path):
   )
 
 
-def test_a_corrupt_checkpoint_is_said_and_the_one_before_is_used(tmp_path):
+def checkpoints(tmp_path, *names):
+  """Returns the files of those names after a run that was cut at step 10."""
   with pytest.raises(Stop):
     fit(build(seed=1), tmp_path, stop_at=10)
-  data = sorted((tmp_path / 'checkpoint').glob('*-8.data*'))
-  assert data
-  data[0].write_bytes(b'no checkpoint')
-  said = []
-  model = build(seed=1)
-  from tfp_rd import program
+  return [tmp_path / 'checkpoint' / name for name in names]
 
+
+def restored(tmp_path, model=None):
+  """Returns the step that is gone on from, and what was said."""
   compiled = program.Program(
-    model, tfp_rd.BetaElbo(), batch_size=4, weight_averaging=0.9
+    model or build(seed=1),
+    tfp_rd.BetaElbo(),
+    batch_size=4,
+    weight_averaging=0.9,
   )
+  before = [v.numpy() for v in compiled.variables]
+  said = []
   state = loop.State(compiled)
-  files = loop._Files(tmp_path, state, said.append)
-  metrics = files.restore()
-  assert int(compiled.step) == 4
-  assert [row['step'] for row in metrics] == [3, 4]
+  metrics = loop._Files(tmp_path, state, said.append).restore()
+  if not metrics:  # Nothing read, nothing touched.
+    for v, old in zip(compiled.variables, before, strict=True):
+      np.testing.assert_array_equal(v, old)
+  return int(compiled.step), said
+
+
+DATA = 'ckpt-{}.data-00000-of-00001'
+
+
+@pytest.mark.parametrize('name', [DATA.format(8), 'ckpt-8.index'])
+@pytest.mark.parametrize('content', [b'', b'no checkpoint'])
+def test_of_a_corrupt_checkpoint_the_one_before_is_used(
+  name, content, tmp_path
+):
+  (path,) = checkpoints(tmp_path, name)
+  assert path.exists()
+  path.write_bytes(content)
+  step, said = restored(tmp_path)
+  assert step == 4
   assert len(said) == 1
-  assert 'one before' in said[0]
+  assert 'the one before it is used' in said[0]
+
+
+def test_when_all_are_corrupt_training_begins_anew_and_says_so(tmp_path):
+  for path in checkpoints(tmp_path, DATA.format(8), DATA.format(4)):
+    path.write_bytes(b'cut')
+  step, said = restored(tmp_path)
+  assert step == 0
+  assert 'training begins at step 0' in said[-1]
+
+
+def test_a_checkpoint_whose_index_was_never_written_is_none(tmp_path):
+  (path,) = checkpoints(tmp_path, 'ckpt-8.index')
+  path.unlink()
+  assert restored(tmp_path) == (4, [])
+
+
+def test_the_checkpoint_of_another_model_is_refused_and_left(tmp_path):
+  checkpoints(tmp_path)
+  with pytest.raises(tfp_rd.UserError, match='another model'):
+    restored(tmp_path, build('--v', seed=1))
+  assert restored(tmp_path)[0] == 8
+
+
+def test_a_directory_of_another_training_is_refused(tmp_path):
+  fit(build(seed=1), tmp_path)
+  for change in ({'objective': tfp_rd.BetaElbo(beta=3.0)}, {'seed': 1}):
+    with pytest.raises(tfp_rd.UserError, match='another training'):
+      fit(build(seed=1), tmp_path, **change)
+
+
+def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
+  checkpoints(tmp_path)
+  with pytest.raises(tfp_rd.UserError, match='jit_compile'):
+    fit(build(seed=1), tmp_path, jit_compile='true')
 
 
 def test_the_kept_weights_are_the_best_on_validation():
@@ -181,6 +235,25 @@ def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):
       result = experiment.execute(a_run, EXECUTION)
     assert experiment._traced_program.cache_info().misses == 1
     results.append(result['test'])
+  assert results[0] == results[1]
+
+
+def test_a_run_that_was_cut_ends_as_one_that_was_not(tmp_path):
+  cells = [small(objective=f'beta_elbo(beta={b})') for b in (0.5, 2.0)]
+
+  def stop(step, *_):
+    if step == 2:
+      raise Stop
+
+  results = []
+  for root in ('whole', 'cut'):
+    experiment._traced_program.cache_clear()
+    one, two = (run.create_run(tmp_path / root, c) for c in cells)
+    if root == 'cut':
+      with pytest.raises(Stop):
+        experiment.execute(one, EXECUTION, on_progress=stop)
+      experiment.execute(two, EXECUTION)  # Another run uses the program.
+    results.append(experiment.execute(one, EXECUTION)['test'])
   assert results[0] == results[1]
 
 

@@ -6,13 +6,14 @@ Each sign has one line in the tables below; a new part is one new file with a
 imported only when they are built.
 """
 
+import dataclasses
 import importlib
 import itertools
 from typing import NamedTuple, Optional
 
-from tfp_rd import errors
+from tfp_rd import config, errors
 
-__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse']
+__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse', 'resolve']
 
 ENCODERS = {
   '-': 'tfp_rd.encoder.gaussian',
@@ -136,18 +137,23 @@ def build(
 
   signs = parse(str(architecture))
   _check_shape(image_shape)
-  if size not in ('small', 'paper'):
-    raise errors.UserError(f"size is {size!r}; choose 'small' or 'paper'.")
-  is_large = image_shape[0] * image_shape[1] >= 28 * 28
-  is_paper = size == 'paper'
+  known = resolve(
+    config.ModelConfig(
+      size=size,
+      latent_size=latent_size,
+      num_pseudo_inputs=num_pseudo_inputs,
+      conditioning=conditioning,
+      dropout=dropout,
+    ),
+    image_shape,
+  )
   spec = Spec(
     image_shape=tuple(int(n) for n in image_shape),
-    latent_size=latent_size or (64 if is_paper else 16 if is_large else 8),
+    latent_size=known.latent_size,
     size=size,
-    num_pseudo_inputs=num_pseudo_inputs
-    or (500 if is_paper else 100 if is_large else 50),
-    conditioning=conditioning or ('concatenated' if is_paper else 'everywhere'),
-    dropout=dropout,
+    num_pseudo_inputs=known.num_pseudo_inputs,
+    conditioning=known.conditioning,
+    dropout=known.dropout,
     condition_size=condition_size,
     dtype=dtype,
   )
@@ -158,6 +164,43 @@ def build(
   )
   decoder = _module(DECODERS, signs.decoder).build(spec, seed=seeds[2])
   return model.LatentVariableModel(encoder, marginal, decoder)
+
+
+def resolve(
+  model: config.ModelConfig, image_shape, *, dropout: float = 0.0
+) -> config.ModelConfig:
+  """Fills in the defaults that depend on the size and the images.
+
+  Args:
+    model: With `None` or `''` where the default is meant.
+    image_shape: (H, W, C).
+    dropout: The data set's default.
+
+  Returns:
+    The record with every value named, which is what identifies a run.
+
+  Raises:
+    UserError: Unknown size.
+  """
+  if model.size not in ('small', 'paper'):
+    raise errors.UserError(
+      f"size is {model.size!r}; choose 'small' or 'paper'."
+    )
+  is_large = image_shape[0] * image_shape[1] >= 28 * 28
+  if model.size == 'paper':
+    defaults = (64, 500, 'concatenated', 0.0)
+  else:
+    sizes = (16, 100) if is_large else (8, 50)
+    defaults = (*sizes, 'everywhere', dropout)
+  names = ('latent_size', 'num_pseudo_inputs', 'conditioning', 'dropout')
+  return dataclasses.replace(
+    model,
+    **{
+      name: default
+      for name, default in zip(names, defaults, strict=True)
+      if getattr(model, name) in (None, '')
+    },
+  )
 
 
 def _module(table, sign):

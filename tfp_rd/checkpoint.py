@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints that survive a corrupt one: the one before it is used."""
+"""Checkpoints that survive a corrupt one: the one before it is used.
+
+A checkpoint is read whole before the first variable is touched, so that a
+failure leaves everything as it was.
+"""
 
 import pathlib
 from collections.abc import Callable
@@ -11,9 +15,12 @@ from tfp_rd import errors
 
 __all__ = ['Checkpoints', 'read_weights', 'write_weights']
 
-# On a file that is missing, cut short or overwritten TensorFlow raises errors
-# of its own, IndexError, ValueError and more.
-_CORRUPT = Exception
+_KEY = 'variables/{}/.ATTRIBUTES/VARIABLE_VALUE'
+_KEPT = 2
+
+
+class _Corrupt(Exception):
+  """A checkpoint is missing, cut short or overwritten."""
 
 
 class Checkpoints:
@@ -27,46 +34,62 @@ class Checkpoints:
 
   def __init__(self, folder, module, *, on_warning: Callable[[str], object]):
     self._folder = pathlib.Path(folder)
-    self._checkpoint = tf.train.Checkpoint(module=module)
-    self._manager = tf.train.CheckpointManager(
-      self._checkpoint, str(folder), max_to_keep=2
-    )
+    self._variables = list(module.variables)
     self._on_warning = on_warning
 
   def save(self, step: int) -> None:
-    """Writes all variables, under a name that bears the step."""
-    try:
-      self._manager.save(checkpoint_number=step)
-    except tf.errors.OpError as e:
-      raise OSError(
-        f'the checkpoint in {self._folder} cannot be written: {_reason(e)}'
-      ) from e
+    """Writes all variables, under a name that bears the step.
 
-  def restore(self) -> Optional[str]:
+    Raises:
+      OSError: It cannot be written.
+    """
+    self._folder.mkdir(parents=True, exist_ok=True)
+    _write(self._variables, self._path(step))
+    for old in self._steps()[:-_KEPT]:
+      for file in self._folder.glob(f'ckpt-{old}.*'):
+        file.unlink(missing_ok=True)
+
+  def restore(self) -> Optional[int]:
     """Reads the newest checkpoint that can be read.
 
     Returns:
-      Its path, or `None` if there is none; the variables are then in no known
-      state if the warning said that one was corrupt.
+      Its step; `None`, with all variables as they were, if there is none.
+
+    Raises:
+      UserError: A checkpoint is of another model.
+      OSError: A checkpoint must not be read.
     """
-    for path in reversed(self._manager.checkpoints):
+    steps = self._steps()
+    while steps:
+      step = steps.pop()
       try:
-        self._checkpoint.restore(path).assert_consumed()
-        return path
-      except _CORRUPT as e:
+        _read(self._variables, self._path(step))
+        return step
+      except _Corrupt as e:
+        then = (
+          'the one before it is used' if steps else 'training begins at step 0'
+        )
         self._on_warning(
-          f'the checkpoint {path} cannot be read ({_reason(e)}); the one '
-          'before it is used.'
+          f'the checkpoint {self._path(step)} cannot be read ({e}); {then}.'
         )
     return None
 
+  def _path(self, step):
+    return self._folder / f'ckpt-{step}'
+
+  def _steps(self):
+    # The index is written last: without it there is no checkpoint.
+    names = (p.stem.split('-')[1] for p in self._folder.glob('ckpt-*.index'))
+    return sorted(int(name) for name in names if name.isdigit())
+
 
 def write_weights(model, path) -> None:
-  """Writes a model's variables to `path`, a prefix of file names."""
-  try:
-    tf.train.Checkpoint(model=model).write(str(path))
-  except tf.errors.OpError as e:
-    raise OSError(f'{path} cannot be written: {_reason(e)}') from e
+  """Writes a model's variables to `path`, a prefix of file names.
+
+  Raises:
+    OSError: They cannot be written.
+  """
+  _write(list(model.variables), path)
 
 
 def read_weights(model, path) -> None:
@@ -76,12 +99,40 @@ def read_weights(model, path) -> None:
     UserError: It cannot be read, or belongs to another model.
   """
   try:
-    tf.train.Checkpoint(model=model).read(str(path)).assert_consumed()
-  except _CORRUPT as e:
+    _read(list(model.variables), path)
+  except _Corrupt as e:
     raise errors.UserError(
-      f'the weights {path} cannot be read ({_reason(e)}); remove the result of '
-      'that run and train it again.'
+      f'the weights {path} cannot be read ({e}); remove the result of that run '
+      'and train it again.'
     ) from e
+
+
+def _write(variables, path):
+  try:
+    tf.train.Checkpoint(variables=variables).write(str(path))
+  except tf.errors.OpError as e:
+    raise OSError(f'{path} cannot be written: {_reason(e)}') from e
+
+
+def _read(variables, path):
+  try:
+    reader = tf.train.load_checkpoint(str(path))
+    found = reader.get_variable_to_shape_map()
+    wanted = {
+      _KEY.format(n): v.shape.as_list() for n, v in enumerate(variables)
+    }
+    shapes = {k: list(v) for k, v in found.items() if k.startswith('variables')}
+    if shapes != wanted:
+      raise errors.UserError(
+        f'the checkpoint {path} is of another model; name another directory.'
+      )
+    values = [reader.get_tensor(key) for key in wanted]
+  except (errors.UserError, tf.errors.PermissionDeniedError):
+    raise
+  except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
+    raise _Corrupt(_reason(e)) from e
+  for variable, value in zip(variables, values, strict=True):
+    variable.assign(value)
 
 
 def _reason(error):

@@ -209,8 +209,15 @@ class Config:
 
   @property
   def identity(self) -> str:
-    """Eight hexadecimal digits of the canonical text's SHA-256."""
-    return hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
+    """Eight hexadecimal digits of the canonical text's SHA-256.
+
+    A user's file counts by its content, wherever it lies.
+    """
+    data = self.data
+    if data.sha256:
+      data = dataclasses.replace(data, dataset='')
+    text = dataclasses.replace(self, data=data).to_json()
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
   @property
   def name(self) -> str:

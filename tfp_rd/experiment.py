@@ -69,7 +69,9 @@ def execute(
       inputs,
       _schedule(config.training, execution),
       objective=objective,
-      validation=data.validation[: config.training.validation_examples],
+      validation=data.evaluation_images(
+        'validation', count=config.training.validation_examples
+      ),
       run_dir=run.path,
       on_progress=_with_summaries(run, execution, on_progress),
       on_warning=on_warning,
@@ -124,10 +126,7 @@ def _program(config, execution, data):
     ),
     evaluation=config_lib.EvaluationConfig(),
   )
-  jit_compile = execution.jit_compile == 'true' or (
-    execution.jit_compile == 'auto'
-    and bool(tf.config.list_physical_devices('GPU'))
-  )
+  jit_compile = loop.should_compile(execution.jit_compile)
   program = _traced_program(
     key, execution.steps_per_call, jit_compile, execution.data_dir
   )
@@ -163,11 +162,7 @@ def _make_program(config, data, steps_per_call, *, jit_compile):
 
 
 def _build(config, image_shape, *, images, dropout=0.0):
-  settings = config.model
-  if settings.dropout is not None:
-    dropout = settings.dropout
-  elif settings.size == 'paper':
-    dropout = 0.0
+  settings = architecture.resolve(config.model, image_shape, dropout=dropout)
   return architecture.build(
     settings.architecture,
     image_shape=image_shape,
@@ -177,7 +172,7 @@ def _build(config, image_shape, *, images, dropout=0.0):
     pseudo_inputs=images,
     num_pseudo_inputs=settings.num_pseudo_inputs,
     conditioning=settings.conditioning,
-    dropout=dropout,
+    dropout=settings.dropout,
   )
 
 

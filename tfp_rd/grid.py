@@ -7,6 +7,7 @@ that several processes share one root, and any of them may be killed.  No
 TensorFlow here.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -143,9 +144,13 @@ def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
   moved = []
   for cell in cells:
     run = _run(cell, run_root)
-    if run.is_done and not _is_readable(run):
+    if not run.is_done or _is_readable(run):
+      continue
+    # Held, another process is at it; else nobody can mend it meanwhile.
+    with contextlib.suppress(errors.UserError), run_lib.lock(run):
       path = run.path / 'result.json'
-      moved.append(path.rename(path.with_name('result.json.corrupt')))
+      if run.is_done and not _is_readable(run):
+        moved.append(path.rename(path.with_name('result.json.corrupt')))
   return moved
 
 

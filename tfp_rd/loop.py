@@ -12,13 +12,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_rd import checkpoint, rate_distortion
+from tfp_rd import checkpoint, errors, rate_distortion
 from tfp_rd import program as program_lib
 from tfp_rd import run as run_lib
 from tfp_rd import selection as selection_lib
 from tfp_rd.network import initial
 
-__all__ = ['OnProgress', 'Schedule', 'State', 'make_inputs', 'train_program']
+__all__ = [
+  'OnProgress',
+  'Schedule',
+  'State',
+  'make_inputs',
+  'should_compile',
+  'train_program',
+]
 
 # Draws for each image when weights are compared on validation; the same draws
 # at every validation, so that only the weights differ.
@@ -34,7 +41,7 @@ class Schedule:
   Attributes:
     num_steps: Where training ends.
     validate_every: Steps between validations; 0 for none.
-    checkpoint_every: Steps between checkpoints.
+    checkpoint_every: Steps between checkpoints; 0 for one at the end.
     steps_per_call: Steps of one call at the most.
   """
 
@@ -59,7 +66,8 @@ class Schedule:
 
   def is_checkpoint(self, step: int) -> bool:
     """Whether a checkpoint is written at this step."""
-    return step % self.checkpoint_every == 0 or step == self.num_steps
+    every = self.checkpoint_every
+    return step == self.num_steps or bool(every and step % every == 0)
 
 
 class State(tf.Module):
@@ -72,15 +80,22 @@ class State(tf.Module):
     self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
 
 
+def should_compile(jit_compile: str) -> bool:
+  """Returns whether XLA compiles: `'auto'` is yes on accelerators alone."""
+  if jit_compile == 'auto':
+    return bool(tf.config.list_physical_devices('GPU'))
+  return jit_compile == 'true'
+
+
 def make_inputs(
-  images, *, seed, objective, learning_rate, num_steps
+  images, *, seed, objective, learning_rate, num_steps, dtype='float32'
 ) -> program_lib.Inputs:
   """Puts on the device what a run brings to the compiled program."""
-  images = tf.convert_to_tensor(images)
+  images = rate_distortion.as_examples(images, dtype)
   return program_lib.Inputs(
     images=images,
     seed=initial.as_seed(seed),
-    beta=tf.constant(getattr(objective, 'beta', 1.0), images.dtype),
+    beta=tf.constant(getattr(objective, 'beta', 1.0), dtype),
     learning_rate=tf.constant(learning_rate, tf.float32),
     num_steps=tf.constant(num_steps, tf.int64),
   )
@@ -116,13 +131,24 @@ def train_program(
     FloatingPointError: A term stopped being finite.
     OSError: A file cannot be written.
   """
+  program = state.program
+  is_compiled = bool(program.is_compiled)
   files = _Files(run_dir, state, on_warning)
   metrics = files.restore()
-  program = state.program
+  if bool(program.is_compiled) != is_compiled:
+    raise errors.UserError(
+      f'{run_dir} was begun with jit_compile={not is_compiled}, under which '
+      'other noise is drawn; go on with that, or begin a new run.'
+    )
+  # The same draws at every validation, and none that training sees.
+  score_seed = initial.fold_in(inputs.seed, -2)
 
   def score():
     point = rate_distortion.evaluate(
-      program.model, validation, num_samples=_VALIDATION_SAMPLES, seed=0
+      program.model,
+      validation,
+      num_samples=_VALIDATION_SAMPLES,
+      seed=score_seed,
     )
     score = objective.score(point)
     return score if math.isfinite(score) else math.inf
@@ -157,9 +183,9 @@ class _Files:
 
   def restore(self):
     """Goes to the last checkpoint; returns the metrics up to there."""
-    if self._folder is None or not self._checkpoints.restore():
+    step = None if self._folder is None else self._checkpoints.restore()
+    if step is None:
       return []
-    step = int(self._state.program.step)
     folder = run_lib.Run(self._folder, None)
     return [row for row in folder.metrics if row['step'] <= step]
 

@@ -61,6 +61,12 @@ class LatentVariableModel(tf.Module):
     return ownership.trainable_variables(self)
 
   @property
+  def dtype(self):
+    """Type of the weights, `None` for a model without."""
+    types = (v.dtype for v in self.variables if v.dtype.is_floating)
+    return next(types, None)
+
+  @property
   def num_parameters(self) -> int:
     """Number of trainable numbers."""
     return sum(v.shape.num_elements() for v in self.trainable_variables)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which variables a module owns, and which a function hides from it."""
 
+import functools
 import types
 
 import tensorflow as tf
@@ -67,28 +68,37 @@ def refuse_hidden_variables(part, role: str) -> None:
 
 
 def _attributes(module):
+  """Yields what a module holds that `tf.Module` would not look into."""
   for value in vars(module).values():
-    if isinstance(value, (types.FunctionType, types.MethodType)) or (
-      isinstance(value, (list, tuple)) or is_keras_3(value)
-    ):
+    is_known = isinstance(value, (tf.Module, tf.Variable, tf.Tensor))
+    if not is_known or is_keras_3(value):
       yield value
 
 
 def _captured(value, depth=3):
-  """Yields (name, object) for all that a function reaches outside itself."""
+  """Yields (name, object) for all that a callable reaches outside itself."""
   if is_keras_3(value):
     yield type(value).__name__, value
-  if not isinstance(value, types.FunctionType) or not depth:
-    return
+  elif callable(value) and depth and not isinstance(value, (type, tf.Module)):
+    for name, captured in _reach(value).items():
+      yield name, captured
+      yield from _captured(captured, depth - 1)
+
+
+def _reach(value):
+  """Returns what a function, method, partial or callable object refers to."""
+  if isinstance(value, functools.partial):
+    held = {str(n): a for n, a in enumerate(value.args)}
+    return {'func': value.func, **held, **value.keywords}
+  if isinstance(value, types.MethodType):
+    return {type(value.__self__).__name__: value.__self__}
+  if not isinstance(value, types.FunctionType):
+    return dict(getattr(value, '__dict__', {}))
   code = value.__code__
   cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
-  names = {n: c.cell_contents for n, c in cells if _is_filled(c)}
-  names.update(
-    (n, value.__globals__[n]) for n in code.co_names if n in value.__globals__
-  )
-  for name, captured in names.items():
-    yield name, captured
-    yield from _captured(captured, depth - 1)
+  held = {n: c.cell_contents for n, c in cells if _is_filled(c)}
+  known = value.__globals__
+  return {**{n: known[n] for n in code.co_names if n in known}, **held}
 
 
 def _is_filled(cell):

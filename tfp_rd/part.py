@@ -109,7 +109,7 @@ def as_part(part, role: str):
       f'the {role} is a {type(part).__name__}; give a callable that returns a '
       'tfd.Distribution.'
     )
-  elif not _ASKED[role] <= _keywords(part):
+  elif not (isinstance(part, tf.Module) and _ASKED[role] <= _keywords(part)):
     part = _Adapter(part)
   ownership.refuse_hidden_variables(part, role)
   _refuse_own_losses(part, role)

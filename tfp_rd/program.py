@@ -16,8 +16,14 @@ from tfp_rd.objective import context as context_lib
 
 __all__ = ['Inputs', 'Program', 'TERMS']
 
-# The terms of a step, causes first: a z that is not finite spoils them all.
-TERMS = ('encoding_log_prob', 'marginal_log_prob', 'distortion_nats')
+# What must stay finite, causes first: a z that is not spoils all that follows.
+TERMS = (
+  'encoding_log_prob',
+  'marginal_log_prob',
+  'distortion_nats',
+  'loss',
+  'gradient_norm',
+)
 
 
 class Inputs(NamedTuple):
@@ -84,9 +90,13 @@ class Program(tf.Module):
       else None
     )
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name='step')
-    self._batch_size = batch_size
+    self.batch_size = batch_size
     self.steps_per_call = steps_per_call
     self._dynamic = dynamic
+    # XLA draws other normals: a run does not change over in its midst.
+    self.is_compiled = tf.Variable(
+      initial_value=jit_compile, trainable=False, name='is_compiled'
+    )
     self._run = tf.function(
       self._run_steps, autograph=False, jit_compile=jit_compile
     )
@@ -106,7 +116,7 @@ class Program(tf.Module):
       FloatingPointError: A term stopped being finite; names it and the step.
     """
     last, means = self._run(inputs, tf.constant(num_steps, tf.int32))
-    bad = [k for k in (*TERMS, 'loss') if not tf.math.is_finite(last[k])]
+    bad = [k for k in TERMS if not tf.math.is_finite(last[k])]
     if bad:
       raise FloatingPointError(
         f'{bad[0]} stopped being finite at step {int(self.step) - 1}: its mean '
@@ -120,10 +130,10 @@ class Program(tf.Module):
       inputs.seed,
       first,
       self.steps_per_call,
-      batch_size=self._batch_size,
+      batch_size=self.batch_size,
       num_examples=inputs.images.shape[0],
     )
-    names = [*TERMS, 'rate_nats', 'elbo_nats', 'loss']
+    names = [*TERMS, 'rate_nats', 'elbo_nats']
     names += self.objective.metric_names
     empty = dict.fromkeys(names, tf.zeros([]))
 
@@ -164,9 +174,9 @@ class Program(tf.Module):
     rate = optimizer.learning_rate_at(
       step, learning_rate=inputs.learning_rate, num_steps=inputs.num_steps
     )
-    self._update(tape, losses.players, rate, step)
+    norm = self._update(tape, losses.players, rate, step)
     self.step.assign_add(1)
-    return _metrics(draws, losses)
+    return _metrics(draws, losses, norm)
 
   def _update(self, tape, losses, learning_rate, step):
     # All gradients first: no player sees another's move of the same step.
@@ -181,6 +191,7 @@ class Program(tf.Module):
       self.optimizers[name].update(gradient, learning_rate, step)
     if self.average is not None:
       self.average.update(step)
+    return tf.linalg.global_norm(gradients['model'])
 
   def _refuse_unowned(self, tape, losses):
     """Refuses, as the step is traced, gradients that would be lost."""
@@ -198,7 +209,7 @@ class Program(tf.Module):
         )
 
 
-def _metrics(draws, losses):
+def _metrics(draws, losses, gradient_norm):
   rate = tf.reduce_mean(draws.rate)
   distortion = tf.reduce_mean(draws.distortion)
   metrics = {
@@ -208,6 +219,7 @@ def _metrics(draws, losses):
     'rate_nats': rate,
     'elbo_nats': -(rate + distortion),
     'loss': losses.players['model'],
+    'gradient_norm': gradient_norm,
     **losses.metrics,
   }
   return {k: tf.cast(v, tf.float32) for k, v in metrics.items()}

@@ -17,12 +17,15 @@ from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.network import initial
 
-__all__ = ['Draws', 'draw', 'evaluate', 'evaluate_examples']
+__all__ = ['Draws', 'as_examples', 'draw', 'evaluate', 'evaluate_examples']
 
 tfd = tfp.distributions
 
-# Images times draws in one pass of `evaluate`.
+# Images, times draws, times components of a mixture in one pass of `evaluate`.
 _ROWS_A_PASS = 1000
+
+# Folded into the seed, so that no evaluation repeats the draws of training.
+_EVALUATION = 24_301
 
 
 class Draws(NamedTuple):
@@ -80,6 +83,7 @@ def draw(
     UserError: A distribution's event shape is not that of a whole example, or
       there is no closed form.
   """
+  x = as_examples(x, model.dtype)
   seeds = initial.split(seed, 3)
   encoder_seed, decoder_seed = seeds[1:] if training else (None, None)
   encoding = model.encoder(x, seed=encoder_seed)
@@ -145,45 +149,58 @@ def evaluate_examples(
     rate_nats: `[N]`, mean over the draws.
     distortion_nats: `[N]`, likewise.
   """
-  images = np.asarray(images)
+  images = np.asarray(as_examples(images, model.dtype))
   size = min(batch_size, len(images))
-  mean_over_draws = _compiled(model)
+  at_once = _draws_at_once(model, size, num_samples)
+  seed = initial.fold_in(seed, _EVALUATION)
+  sum_of_draws = _compiled(model, model.encoder, model.marginal, model.decoder)
   results = []
   for n, start in enumerate(range(0, len(images), size)):
     x = images[start : start + size]
     # One shape, one trace: the last batch is filled up and cut again.
-    x = np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)])
+    x = tf.constant(np.concatenate([x, np.repeat(x[-1:], size - len(x), 0)]))
+    batch_seed = initial.fold_in(seed, n)
     results.append(
-      mean_over_draws(
-        tf.convert_to_tensor(x), initial.fold_in(seed, n), num_samples
+      sum(
+        sum_of_draws(x, initial.fold_in(batch_seed, m), at_once).numpy()
+        for m in range(num_samples // at_once)
       )
     )
-  rate, distortion = np.concatenate([r.numpy() for r in results], axis=1)
+  rate, distortion = np.concatenate(results, axis=1) / num_samples
   return rate[: len(images)], distortion[: len(images)]
 
 
+def as_examples(x, dtype) -> tf.Tensor:
+  """Returns examples as a tensor of a model's type; integers stay integers.
+
+  Args:
+    x: `[N, ...]`, numbers of any type.
+    dtype: The model's, or `None` to leave the type alone.
+  """
+  x = tf.convert_to_tensor(x)
+  if dtype is not None and (x.dtype.is_floating or x.dtype.is_bool):
+    x = tf.cast(x, dtype)
+  return x
+
+
+def _draws_at_once(model, num_images, num_samples):
+  """Returns how many draws one pass takes: a divisor of their number."""
+  components = getattr(model.marginal, 'num_components', 1)
+  most = max(1, _ROWS_A_PASS // (num_images * components))
+  return max(n for n in range(1, most + 1) if num_samples % n == 0)
+
+
 @functools.lru_cache(maxsize=4)
-def _compiled(model):
-  """Returns one traced function a model; holds the last few models alone."""
-  return tf.function(
-    functools.partial(_mean_over_draws, model), autograph=False
-  )
+def _compiled(model, *parts):
+  """Returns one traced function a model, as long as its parts are these."""
+  del parts
 
+  def sum_of_draws(x, seed, num_samples):
+    draws = draw(model, x, num_samples=num_samples, seed=seed)
+    nats = tf.stack([draws.rate, draws.distortion])
+    return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1)
 
-def _mean_over_draws(model, x, seed, num_samples):
-  """Returns mean rate and distortion of each image, `[2, B]`."""
-  at_once = max(1, min(num_samples, _ROWS_A_PASS // x.shape[0]))
-  total = tf.zeros([2, x.shape[0]], tf.float64)
-  for n, start in enumerate(range(0, num_samples, at_once)):
-    draws = draw(
-      model,
-      x,
-      num_samples=min(at_once, num_samples - start),
-      seed=initial.fold_in(seed, n),
-    )
-    nats = tf.cast([draws.rate, draws.distortion], tf.float64)
-    total += tf.reduce_sum(nats, axis=1)
-  return total / num_samples
+  return tf.function(sum_of_draws, autograph=False)
 
 
 def _analytic_rate(draws, rate):

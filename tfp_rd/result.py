@@ -2,6 +2,7 @@
 """The result of a run: its points, and every test image by itself."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -40,9 +41,9 @@ def write(run, state, data) -> Mapping[str, Any]:
   """
   model = state.program.model
   checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
+  examples = {s: _evaluate(run.config, model, data, s) for s in _SPLITS}
   points = {}
-  for split in _SPLITS:
-    rate, distortion = _evaluate(run.config, model, data, split)
+  for split, (rate, distortion) in examples.items():
     points[split] = point_lib.Point.from_examples(
       rate, distortion, num_samples=run.config.evaluation.eval_samples
     )
@@ -51,6 +52,7 @@ def write(run, state, data) -> Mapping[str, Any]:
         f'rate or distortion of {run.path.name} is not finite on the {split} '
         'split; lower the learning rate, or train it with another seed.'
       )
+  rate, distortion = examples['test']
   buffer = io.BytesIO()
   np.savez_compressed(
     buffer,
@@ -82,6 +84,8 @@ def _result(run, state, data, points):
     'wall_time_s': float(state.seconds),
     'num_parameters': state.program.model.num_parameters,
     'image_shape': list(data.image_shape),
+    'images_sha256': _digest(data),
+    'jit_compile': bool(state.program.is_compiled),
     'kept': {
       'step': int(state.selection.step) or run.config.training.num_steps,
       'is_averaged': bool(state.selection.is_averaged),
@@ -89,6 +93,14 @@ def _result(run, state, data, points):
     'points': [{'beta': run.config.beta, **records}],
     **records,
   }
+
+
+def _digest(data):
+  """Returns a digest of all images: the same name may hold other ones."""
+  digest = hashlib.sha256()
+  for split in _SPLITS:
+    digest.update(np.ascontiguousarray(getattr(data, split)).tobytes())
+  return digest.hexdigest()
 
 
 def _evaluate(config, model, data, split):

@@ -174,12 +174,12 @@ def create_run(root: Path, config: config_lib.Config) -> Run:
   path = pathlib.Path(root) / config.name
   path.mkdir(parents=True, exist_ok=True)
   file = path / 'config.json'
-  if file.exists() and load_run(path).config != config:
+  if file.exists() and load_run(path).config.identity != config.identity:
     raise errors.UserError(
       f'{path} holds a run of another configuration; name another run_root or '
       'move that directory away.'
     )
-  if not file.exists():
+  if not file.exists() or file.read_text() != config.to_json():
     write_atomically(file, config.to_json())
   return Run(path, config)
 

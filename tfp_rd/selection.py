@@ -23,7 +23,9 @@ class Selection(tf.Module):
 
   def __init__(self, model, average):
     super().__init__()
-    self._variables = list(model.trainable_variables)
+    # All of them: a layer of a user may keep moments beside its weights.
+    self._variables = list(model.variables)
+    self._trained = list(model.trainable_variables)
     self._average = average
     self._kept = [tf.Variable(v, trainable=False) for v in self._variables]
     self.score = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
@@ -43,10 +45,10 @@ class Selection(tf.Module):
     """
     best = self._offer_one(step, score_fn, is_averaged=False)
     if self._average is not None:
-      weights = [tf.identity(v) for v in self._variables]
-      _assign(self._variables, self._average.values)
+      weights = [tf.identity(v) for v in self._trained]
+      _assign(self._trained, self._average.values)
       best = min(best, self._offer_one(step, score_fn, is_averaged=True))
-      _assign(self._variables, weights)
+      _assign(self._trained, weights)
     return best
 
   def _offer_one(self, step, score_fn, *, is_averaged):

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training of any model on any array."""
 
+import hashlib
+import json
 import pathlib
-from collections.abc import Mapping
-from typing import NamedTuple, Optional
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Optional
 
-from tfp_rd import (
-  loop,
-)
+from tfp_rd import config as config_lib
+from tfp_rd import errors, loop
 from tfp_rd import program as program_lib
+from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 from tfp_rd.objective import beta_elbo
 
 __all__ = ['Fit', 'fit']
+
+_DEFAULTS = config_lib.TrainingConfig()
 
 
 class Fit(NamedTuple):
@@ -37,23 +42,24 @@ def fit(
   objective=None,
   num_steps=1000,
   seed=0,
-  batch_size=128,
-  learning_rate=1e-3,
+  batch_size=_DEFAULTS.batch_size,
+  learning_rate=_DEFAULTS.learning_rate,
   normalize_gradients=False,
   weight_averaging=0.0,
   validation=None,
-  validate_every=100,
+  validate_every=_DEFAULTS.validate_every,
   run_dir=None,
   checkpoint_every=500,
   steps_per_call=50,
-  jit_compile=False,
+  jit_compile='auto',
   on_progress: loop.OnProgress = lambda step, num_steps, metrics: None,
+  on_warning: Callable[[str], Any] = warnings.warn,
 ) -> Fit:
   """Trains a model in place.
 
   Args:
     model: A `LatentVariableModel`.
-    images: `[N, ...]`, in the model's dtype.
+    images: `[N, ...]`.
     objective: An objective; `BetaElbo(beta=1)` by default.
     num_steps: Steps of the optimiser.
     seed: An integer or a pair, from which all randomness follows.
@@ -65,18 +71,21 @@ def fit(
     validation: `[M, ...]` images on which the kept weights are chosen; without
       them the last step's are kept.
     validate_every: Steps between validations.
-    run_dir: Folder for checkpoints and `metrics.csv`; training goes on from
-      what is there.  `None` keeps nothing.
+    run_dir: Folder for checkpoints and `metrics.csv`; the same call goes on
+      from what is there.  `None` keeps nothing.
     checkpoint_every: Steps between checkpoints.
     steps_per_call: Steps in one call of the compiled loop.
-    jit_compile: Whether XLA compiles the loop; slower on CPUs.
+    jit_compile: Whether XLA compiles the loop: `'true'`, `'false'`, or
+      `'auto'` for accelerators alone.
     on_progress: Is told the step, the number of steps and the metrics.
+    on_warning: Is told a sentence when a checkpoint cannot be read.
 
   Returns:
     Steps, metrics, and where they are.
 
   Raises:
-    UserError: The loss depends on variables that no part owns.
+    UserError: The loss depends on variables that no part owns, or `run_dir`
+      is of another call.
     FloatingPointError: A term stopped being finite; the error names it, and
       the last checkpoint is good.
   """
@@ -88,7 +97,7 @@ def fit(
     steps_per_call=steps_per_call,
     normalize_gradients=normalize_gradients,
     weight_averaging=weight_averaging,
-    jit_compile=jit_compile,
+    jit_compile=loop.should_compile(jit_compile),
     seed=initial.fold_in(seed, 0),
   )
   schedule = loop.Schedule(
@@ -103,7 +112,10 @@ def fit(
     objective=objective,
     learning_rate=learning_rate,
     num_steps=num_steps,
+    dtype=model.dtype or 'float32',
   )
+  if run_dir is not None:
+    _claim(run_dir, program, inputs, schedule)
   metrics = loop.train_program(
     loop.State(program),
     inputs,
@@ -112,9 +124,35 @@ def fit(
     validation=validation,
     run_dir=run_dir,
     on_progress=on_progress,
+    on_warning=on_warning,
   )
   return Fit(
     int(program.step),
     metrics,
     None if run_dir is None else pathlib.Path(run_dir),
   )
+
+
+def _claim(run_dir, program, inputs, schedule):
+  """Writes into a folder what is trained there, or refuses another's folder."""
+  what = {
+    'objective': repr(program.objective),
+    'batch_size': program.batch_size,
+    'num_steps': schedule.num_steps,
+    'validate_every': schedule.validate_every,
+    'learning_rate': float(inputs.learning_rate),
+    'seed': inputs.seed.numpy().tolist(),
+    'images_sha256': hashlib.sha256(
+      inputs.images.numpy().tobytes()
+    ).hexdigest(),
+    'variables': [v.shape.as_list() for v in program.variables],
+  }
+  path = pathlib.Path(run_dir) / 'fit.json'
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if not path.exists():
+    run_lib.write_atomically(path, json.dumps(what, indent=1))
+  elif json.loads(path.read_text()) != what:
+    raise errors.UserError(
+      f'{run_dir} holds another training, see {path.name}; name another '
+      'run_dir.'
+    )

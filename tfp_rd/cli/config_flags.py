@@ -121,8 +121,9 @@ def checked(
     config: As read.
 
   Returns:
-    The configuration: steps capped, architecture in canonical letters, a
-    user's file by its absolute path and with its digest.
+    The configuration: steps capped, architecture in canonical letters, every
+    default of the model named, a user's file by its absolute path and with its
+    digest.
 
   Raises:
     UserError: There is no such architecture or data set.
@@ -135,11 +136,17 @@ def checked(
     path = pathlib.Path(data.dataset).expanduser().resolve()
     data = dataclasses.replace(data, dataset=str(path), sha256=digest)
   text = str(architecture_lib.parse(config.model.architecture))
+  traits = dataset_lib.traits(data)
+  model = architecture_lib.resolve(
+    dataclasses.replace(config.model, architecture=text),
+    traits.image_shape,
+    dropout=traits.dropout,
+  )
   steps = config.training.num_steps
   return dataclasses.replace(
     config,
     data=data,
-    model=dataclasses.replace(config.model, architecture=text),
+    model=model,
     training=dataclasses.replace(
       config.training, num_steps=min(steps, cap or steps)
     ),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that measures trained models anew."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -71,11 +72,17 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     raise errors.UserError(' '.join(refused))
 
 
+@functools.lru_cache(maxsize=1)
+def _load(data, data_dir):
+  """Loads a data set once for all runs in a row that had it."""
+  return dataset_lib.load(data, data_dir=data_dir)
+
+
 def _rows(run, flag_values):
   """Returns a row for each split and beta of a run."""
   from tfp_rd import rate_distortion  # Brings TensorFlow.
 
-  data = dataset_lib.load(run.config.data, data_dir=flag_values.data_dir)
+  data = _load(run.config.data, flag_values.data_dir)
   evaluation = run.config.evaluation
   split = flag_values.split
   rows = []

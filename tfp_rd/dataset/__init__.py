@@ -16,7 +16,7 @@ from tfp_rd import errors
 from tfp_rd.dataset import images
 from tfp_rd.dataset.images import Dataset
 
-__all__ = ['Dataset', 'fingerprint', 'load', 'names']
+__all__ = ['Dataset', 'fingerprint', 'load', 'names', 'traits']
 
 _SETS = {
   'digits': 'tfp_rd.dataset.digits',
@@ -94,6 +94,23 @@ def fingerprint(path_or_name: str) -> str:
     while block := f.read(1 << 20):
       digest.update(block)
   return digest.hexdigest()
+
+
+def traits(data: config_lib.DataConfig) -> images.Traits:
+  """Returns what is known of a set without its images.
+
+  Args:
+    data: Which images.
+
+  Raises:
+    UserError: There is no such set, or a user's file is not what was expected.
+
+  Costs nothing for a set with a name, and one reading of a user's file.
+  """
+  module = _module(data.dataset)
+  if _is_file(data.dataset):
+    return images.traits_of(module.load(data))
+  return module.TRAITS
 
 
 def _suffix(name):

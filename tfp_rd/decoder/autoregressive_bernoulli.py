@@ -75,7 +75,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
 
   def logits(self, x) -> tf.Tensor:
     """Returns the logit of every pixel of `x [..., H, W, C]`, in one pass."""
-    x = tf.convert_to_tensor(x, self.dtype)
+    x = tf.cast(x, self.dtype)
     leading = tf.broadcast_dynamic_shape(
       tf.shape(x)[:-3], self.batch_shape_tensor()
     )

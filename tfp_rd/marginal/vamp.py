@@ -53,6 +53,11 @@ class Vamp(tf.Module):
     """`[K, H, W, C]` in (0, 1)."""
     return tf.sigmoid(self._logits)
 
+  @property
+  def num_components(self) -> int:
+    """K, and so how many densities each code costs."""
+    return self._weights.shape[0]
+
   def __call__(self, *, condition=None):
     """Returns the mixture, of event shape `[k]`.
 

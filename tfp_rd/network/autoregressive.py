@@ -8,7 +8,6 @@
      https://arxiv.org/abs/1705.07057
 """
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -29,6 +28,7 @@ class MaskedAutoregressive(tfb.Bijector):
     network: A `MaskedNetwork`; with one output for each input the flow is
       mean-only and its Jacobian 1, with two it is affine.
     context: `[..., c]` for a network with a context.
+    reverse: Whether the last dimension comes first.
     log_scale_bound: |s| of an affine flow stays below it, so that no flow can
       blow up.
     name: Name of the bijector.
@@ -47,12 +47,14 @@ class MaskedAutoregressive(tfb.Bijector):
     network,
     *,
     context=None,
+    reverse=False,
     log_scale_bound=2.0,
     name='masked_autoregressive',
   ):
     parameters = dict(locals())
     self._network = network
     self._context = context
+    self._reverse = reverse
     self._log_scale_bound = log_scale_bound
     super().__init__(
       forward_min_event_ndims=1,
@@ -71,23 +73,27 @@ class MaskedAutoregressive(tfb.Bijector):
     bound = self._log_scale_bound
     return outputs[..., 0], bound * tf.tanh(outputs[..., 1] / bound)
 
+  def _turn(self, x):
+    return x[..., ::-1] if self._reverse else x
+
   def _forward(self, x):
     def step(x_i, outputs):
       shift, log_scale = self._shift_and_log_scale(outputs)
       return (x_i if log_scale is None else x_i * tf.exp(log_scale)) + shift
 
-    return self._network.solve(x, step, self._context)
+    return self._turn(self._network.solve(self._turn(x), step, self._context))
 
   def _inverse(self, y):
+    y = self._turn(y)
     outputs = self._network(y, self._context)
     shift, log_scale = self._shift_and_log_scale(outputs)
     x = y - shift
-    return x if log_scale is None else x * tf.exp(-log_scale)
+    return self._turn(x if log_scale is None else x * tf.exp(-log_scale))
 
   def _inverse_log_det_jacobian(self, y):
     if self._network.num_outputs == 1:
       return tf.zeros([], y.dtype)
-    outputs = self._network(y, self._context)
+    outputs = self._network(self._turn(y), self._context)
     _, log_scale = self._shift_and_log_scale(outputs)
     return -tf.reduce_sum(log_scale, -1)
 
@@ -102,9 +108,9 @@ def stack(networks, *, context=None) -> tfb.Bijector:
   Returns:
     A bijector whose `inverse` is the fast direction.
   """
-  reverse = np.arange(networks[0].event_size)[::-1]
-  steps = []
-  for network in networks:
-    steps += [MaskedAutoregressive(network, context=context)]
-    steps += [tfb.Permute(reverse)]
-  return tfb.Chain(steps[:-1])
+  return tfb.Chain(
+    [
+      MaskedAutoregressive(network, context=context, reverse=n % 2 == 1)
+      for n, network in enumerate(networks)
+    ]
+  )

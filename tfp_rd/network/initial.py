@@ -5,12 +5,20 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_rd import errors
+
 __all__ = ['as_seed', 'fold_in', 'normal', 'split', 'uniform', 'zeros']
 
 
 def as_seed(seed) -> tf.Tensor:
-  """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s)."""
+  """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s).
+
+  Raises:
+    UserError: An integer beyond 32 bits.
+  """
   if isinstance(seed, (int, np.integer)):
+    if not -(2**31) <= seed < 2**31:
+      raise errors.UserError(f'seed is {seed}; it must fit into 32 bits.')
     seed = (0, seed)
   return tf.convert_to_tensor(seed, tf.int32)
 

@@ -176,10 +176,7 @@ class MaskedNetwork(tf.Module):
       units = slice(*self._bounds[layer][degree : degree + 2])
       rows = slice(begin, begin + block.shape[-1])
       h = block @ self._kernels[layer][rows, units] + h
-    if h.shape.rank == 2:
-      return h
-    # Nothing found yet: the bias alone, for every row.
-    return tf.broadcast_to(h, [tf.shape(known[0])[0], h.shape[-1]])
+    return h
 
   @property
   def _bounds(self):
