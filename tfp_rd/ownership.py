@@ -54,7 +54,7 @@ def refuse_hidden_variables(part, role: str) -> None:
   """
   owned = {id(v) for v in part.variables}
   for module in (part, *part.submodules):
-    for leaf in tf.nest.flatten(list(_attributes(module))):
+    for leaf in _attributes(module):
       for name, value in _captured(leaf):
         hidden = is_keras_3(value) or any(
           id(v) not in owned for v in _variables(value)
@@ -70,8 +70,11 @@ def refuse_hidden_variables(part, role: str) -> None:
 def _attributes(module):
   """Yields what a module holds that `tf.Module` would not look into."""
   for value in vars(module).values():
-    is_known = isinstance(value, (tf.Module, tf.Variable, tf.Tensor))
-    if not is_known or is_keras_3(value):
+    if isinstance(value, (list, tuple)):
+      yield from value
+    elif isinstance(value, dict) and not is_tf_keras(module):
+      yield from value.values()
+    elif not is_tf_keras(module) or isinstance(value, types.FunctionType):
       yield value
 
 

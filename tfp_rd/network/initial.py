@@ -3,7 +3,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_rd import errors
 
@@ -25,19 +24,43 @@ def as_seed(seed) -> tf.Tensor:
 
 def split(seed, n: int) -> list[tf.Tensor]:
   """Returns `n` independent seeds; `seed` itself must not be used again."""
-  return tf.unstack(tfp.random.split_seed(as_seed(seed), n=n), num=n)
+  return tf.unstack(_bits(seed, 0, shape=[n, 2], purpose=1), num=n)
 
 
 def fold_in(seed, number) -> tf.Tensor:
   """Returns the seed that belongs to `number` (a step, a layer) of `seed`."""
-  return tf.random.fold_in(as_seed(seed), tf.cast(number, tf.int32))
+  return _bits(seed, number, shape=[2], purpose=0)
 
 
 def uniform(shape, *, seed, dtype='float32') -> tf.Tensor:
   """Returns numbers in [0, 1), the same on every device and under XLA."""
-  return tf.random.stateless_uniform(
-    shape, as_seed(seed), dtype=dtype, alg='philox'
+  bits = tf.cast(_bits(seed, 0, shape=shape, purpose=2), tf.int64)
+  # 24 bits are all that float32 holds below 1.
+  kept = 24 if tf.as_dtype(dtype) == tf.float32 else 32
+  bits = tf.bitwise.right_shift(_unsigned(bits), 32 - kept)
+  return tf.cast(bits, dtype) * 2.0**-kept
+
+
+def _bits(seed, number, *, shape, purpose):
+  """Returns int32 of Philox at the counter (number, purpose).
+
+  TensorFlow's own `fold_in`, its uniforms and TFP's `split_seed` treat some
+  seeds by one rule in a plain graph and by another under XLA; bits agree.
+  """
+  high, low = tf.unstack(_unsigned(tf.cast(as_seed(seed), tf.int64)))
+  key = tf.bitwise.bitwise_or(tf.bitwise.left_shift(high, 32), low)
+  counter = tf.stack([tf.cast(number, tf.int64), purpose])
+  return tf.raw_ops.StatelessRandomUniformFullIntV2(
+    shape=shape,
+    key=tf.bitcast(key, tf.uint64)[tf.newaxis],
+    counter=tf.bitcast(counter, tf.uint64),
+    alg=1,  # Philox.
+    dtype=tf.int32,
   )
+
+
+def _unsigned(x):
+  return tf.bitwise.bitwise_and(x, 0xFFFFFFFF)
 
 
 def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
