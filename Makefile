@@ -5,6 +5,8 @@ PYTHON = python3
 BIN = .venv/bin
 # Present once the environment is whole; a half-made one is made anew.
 READY = .venv/ready
+# Tracing keeps one core busy; two processes take whole files in turn.
+TWO = -n 2 --dist loadfile
 
 .PHONY: plane test prove lint clean
 
@@ -12,10 +14,10 @@ plane: $(READY)
 	$(BIN)/tfp-rd grid --preset=plane
 
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(TWO) -m 'not slow'
 
 prove: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(TWO) -m slow
 
 lint: $(READY)
 	$(BIN)/ruff format --check

@@ -46,7 +46,7 @@ setuptools.setup(
   extras_require={
     'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
     'bench': ['torch'],
-    'test': ['pytest', 'ruff==0.17.*'],
+    'test': ['pytest', 'pytest-xdist', 'ruff==0.17.*'],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
 )

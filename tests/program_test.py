@@ -203,7 +203,9 @@ class Certain(tf.Module):
     return tfd.VectorDeterministic(self.encoder(x).mean())
 
 
-@pytest.mark.parametrize('signs', ['---', '-++'])
+@pytest.mark.parametrize(
+  'signs', ['---', pytest.param('-++', marks=pytest.mark.slow)]
+)
 def test_xla_takes_the_same_steps_up_to_rounding(signs):
   weights = []
   for jit_compile in (False, True):

@@ -47,7 +47,9 @@ def fit(model, run_dir, *, stop_at=None, **kwargs):
   )
 
 
-@pytest.mark.parametrize('signs', ['---', '-++'])
+@pytest.mark.parametrize(
+  'signs', ['---', pytest.param('-++', marks=pytest.mark.slow)]
+)
 def test_a_run_that_was_cut_ends_bit_equal(signs, tmp_path):
   whole, cut, again = (build(signs, seed=1, dropout=0.2) for _ in range(3))
   done = fit(whole, tmp_path / 'whole')
