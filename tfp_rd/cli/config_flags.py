@@ -245,10 +245,6 @@ def _title(record):
 
 def _attributes(record) -> Mapping[str, str]:
   """Reads the section `Attributes` of a record's docstring."""
-  _, _, section = (record.__doc__ or '').partition('Attributes:\n')
-  entries = re.findall(
-    r'^    (\w+): (.*(?:\n      .*)*)', section, re.MULTILINE
-  )
-  return {
-    name: ' '.join(text.split()).replace('`', '') for name, text in entries
-  }
+  _, _, section = record.__doc__.partition('Attributes:\n')
+  found = re.findall(r'^    (\w+): (.*(?:\n      .*)*)', section, re.MULTILINE)
+  return {name: ' '.join(text.split()).replace('`', '') for name, text in found}
