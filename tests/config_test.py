@@ -95,6 +95,21 @@ def test_values_out_of_range_are_refused_by_name(change):
     replaced(**{record: value})
 
 
+def test_a_seed_beyond_32_bits_is_refused():
+  with pytest.raises(errors.UserError, match='32 bits'):
+    replaced(seed=2**31)
+
+
+def test_a_user_s_file_counts_by_its_content_wherever_it_lies():
+  one, two = (
+    replaced(data=config.DataConfig(dataset=d, sha256='ab'))
+    for d in ('/here/x.npz', '/there/y.npz')
+  )
+  assert one.identity == two.identity
+  other = replaced(data=config.DataConfig(dataset='/here/x.npz', sha256='cd'))
+  assert other.identity != one.identity
+
+
 @pytest.mark.parametrize('text', ['', '{', '[]', '{"colour": 1}', 'null'])
 def test_what_is_no_configuration_is_refused(text):
   with pytest.raises(errors.UserError, match='configuration'):

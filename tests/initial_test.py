@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfp_rd
 from tfp_rd.network import initial
 
 SEEDS = [(0, 0), (0, 7), (3, -1), (-5, -7), (2**31 - 1, -(2**31))]
@@ -49,7 +48,7 @@ def test_uniforms_are_uniform_and_those_of_other_seeds_independent():
 
 def test_an_integer_is_a_pair_with_zero():
   np.testing.assert_array_equal(initial.as_seed(3), [0, 3])
-  with pytest.raises(tfp_rd.UserError, match='32 bits'):
+  with pytest.raises(ValueError, match='32 bits'):
     initial.as_seed(2**31)
 
 

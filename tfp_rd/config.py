@@ -183,6 +183,8 @@ class Config:
       )
     _check_positive(self.evaluation, 'eval_samples', 'eval_examples')
     parse_call(self.objective)
+    if not -(2**31) <= self.seed < 2**31:
+      raise errors.UserError(f'seed is {self.seed}; it must fit into 32 bits.')
 
   @property
   def beta(self) -> float:

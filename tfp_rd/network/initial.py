@@ -4,8 +4,6 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import errors
-
 __all__ = ['as_seed', 'fold_in', 'normal', 'split', 'uniform', 'zeros']
 
 
@@ -13,11 +11,11 @@ def as_seed(seed) -> tf.Tensor:
   """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s).
 
   Raises:
-    UserError: An integer beyond 32 bits.
+    ValueError: An integer beyond 32 bits.
   """
   if isinstance(seed, (int, np.integer)):
     if not -(2**31) <= seed < 2**31:
-      raise errors.UserError(f'seed is {seed}; it must fit into 32 bits.')
+      raise ValueError(f'seed is {seed}; it must fit into 32 bits.')
     seed = (0, seed)
   return tf.convert_to_tensor(seed, tf.int32)
 
