@@ -11,6 +11,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,20 +31,37 @@ __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main']
 _ARCHITECTURE = '---'
 _STEPS_PER_CALL = 50
 _DEFAULTS = config_lib.TrainingConfig()
+# As each of the processes of a grid has it.
+_ONE_THREAD = dict.fromkeys(
+  ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1'
+)
 
 
 def main() -> None:
-  """Take all three measurements and print them."""
+  """Take all measurements, each in a process of its own, and print them."""
   record = {
     'python': platform.python_version(),
-    'tensorflow': tf.__version__,
     'cores': os.cpu_count(),
+    'paper': _measure('flop_share'),
+    'digits': _measure('eager_speedup'),
+    'digits_one_thread': _measure('eager_speedup', **_ONE_THREAD),
+    'fit': _measure('fit_overhead'),
   }
-  for measure in (flop_share, eager_speedup, fit_overhead):
-    found = measure()
-    print(found, flush=True)
-    record.update(found)
   print(json.dumps(record))
+
+
+def _measure(name, **environment):
+  """Calls a function below in a fresh process; threads are fixed at start."""
+  code = f'import json; from benchmarks import step as s; r = s.{name}(); '
+  done = subprocess.run(
+    [sys.executable, '-c', code + 'print(json.dumps(r))'],
+    env={**os.environ, **environment},
+    stdout=subprocess.PIPE,
+    check=True,
+  )
+  found = json.loads(done.stdout.splitlines()[-1])
+  print(name, environment or '', found, flush=True)
+  return found
 
 
 def flop_share(
@@ -73,6 +92,7 @@ def flop_share(
   share = timing.median_ratio(product_s, step_s) * step_flops / product_flops
   return {
     'flop_share': round(share, 3),
+    'tensorflow': tf.__version__,
     'step_gflop': round(step_flops / 1e9, 3),
     'step_s': round(statistics.median(step_s), 4),
     'product_gflop_per_s': round(

@@ -43,4 +43,6 @@ def in_turn(
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
   """Returns the median of the ratios of what was timed together."""
-  return statistics.median(a / b for a, b in zip(above, below, strict=True))
+  return float(
+    statistics.median(a / b for a, b in zip(above, below, strict=True))
+  )
