@@ -36,7 +36,9 @@ class MaskedAutoregressive(tfb.Bijector):
   #### Examples
 
   ```python
-  network = MaskedNetwork(8, 2, hidden_sizes=[64, 64], seed=0)
+  from tfp_rd.network import masked
+
+  network = masked.MaskedNetwork(8, 2, hidden_sizes=[64, 64], seed=0)
   marginal = tfd.TransformedDistribution(
       tfd.MultivariateNormalDiag(tf.zeros(8)), MaskedAutoregressive(network))
   ```
