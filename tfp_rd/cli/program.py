@@ -212,5 +212,7 @@ def tensorflow() -> None:
   with hush():
     import tensorflow as tf
 
+    # A grid traces family after family, of which TensorFlow would warn.
+    tf.get_logger().setLevel('ERROR')
     tf.config.list_logical_devices()
     import tensorflow_probability  # noqa: F401 (it wakes a second logger)
