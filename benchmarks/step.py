@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+import benchmarks.quiet  # noqa: F401, before TensorFlow itself
+
+# isort: split
 import numpy as np
 import tensorflow as tf
 
