@@ -70,16 +70,24 @@ class MaskedAutoregressive(tfb.Bijector):
     return {'context': tfp.util.ParameterProperties(event_ndims=1)}
 
   def _shift_and_log_scale(self, outputs):
-    if self._network.num_outputs == 1:
-      return outputs[..., 0], None
-    bound = self._log_scale_bound
-    return outputs[..., 0], bound * tf.tanh(outputs[..., 1] / bound)
+    shift, log_scale = (*outputs, None)[:2]
+    if log_scale is not None:
+      log_scale = self._log_scale_bound * tf.tanh(
+        log_scale / self._log_scale_bound
+      )
+    return shift, log_scale
+
+  def _outputs(self, y):
+    """Shift and log scale of the turned y, in one pass."""
+    return self._shift_and_log_scale(
+      tf.unstack(self._network(y, self._context), axis=-1)
+    )
 
   def _turn(self, x):
     return x[..., ::-1] if self._reverse else x
 
   def _forward(self, x):
-    def step(x_i, outputs):
+    def step(x_i, *outputs):
       shift, log_scale = self._shift_and_log_scale(outputs)
       return (x_i if log_scale is None else x_i * tf.exp(log_scale)) + shift
 
@@ -87,16 +95,14 @@ class MaskedAutoregressive(tfb.Bijector):
 
   def _inverse(self, y):
     y = self._turn(y)
-    outputs = self._network(y, self._context)
-    shift, log_scale = self._shift_and_log_scale(outputs)
+    shift, log_scale = self._outputs(y)
     x = y - shift
     return self._turn(x if log_scale is None else x * tf.exp(-log_scale))
 
   def _inverse_log_det_jacobian(self, y):
     if self._network.num_outputs == 1:
       return tf.zeros([], y.dtype)
-    outputs = self._network(self._turn(y), self._context)
-    _, log_scale = self._shift_and_log_scale(outputs)
+    _, log_scale = self._outputs(self._turn(y))
     return -tf.reduce_sum(log_scale, -1)
 
 
