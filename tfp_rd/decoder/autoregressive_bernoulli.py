@@ -21,12 +21,23 @@ class AutoregressiveBernoulli(tfd.Distribution):
     maps: `[..., H, W, M]`, what is decoded.
     condition: `[..., c]` or `None`.
     num_channels: C; pixels have an order, their channels have none.
+    draw_fn: Function of uniforms `[N, H, W, C]`, maps and condition that draws
+      pixel by pixel, x = 1 where the uniform lies below the probability.
+      `None` draws by iteration: the image is drawn again and again given
+      itself until nothing moves.  The n-th pixel is final after n rounds at
+      the latest, usually all are after a few dozen.
     name: Name of the distribution.
 
-  A sample is found by iteration: with the uniforms of all pixels fixed, the
-  image is drawn again and again given itself until nothing moves.  The n-th
-  pixel is final after n rounds at the latest, usually all are after a few
-  dozen, and the result is exactly that of drawing pixel by pixel.
+  `sample(..., first_rows=rows)` completes images: `rows [..., R, W, C]` in
+  {0, 1}, broadcast against the batch, are observed, and the rest is drawn
+  given them.
+
+  #### Examples
+
+  ```python
+  decoding = model.decoder(z)
+  completed = decoding.sample(seed=(0, 1), first_rows=images[:, :14])
+  ```
   """
 
   def __init__(
@@ -36,6 +47,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     *,
     condition=None,
     num_channels=1,
+    draw_fn=None,
     name='autoregressive_bernoulli',
   ):
     parameters = dict(locals())
@@ -43,6 +55,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     self._maps = tf.convert_to_tensor(maps)
     self._condition = condition
     self._num_channels = num_channels
+    self._draw_fn = draw_fn
     super().__init__(
       dtype=self._maps.dtype,
       reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -65,13 +78,12 @@ class AutoregressiveBernoulli(tfd.Distribution):
   def _event_shape_tensor(self):
     return tf.concat([tf.shape(self._maps)[-3:-1], [self._num_channels]], 0)
 
-  def _flat_logits_fn(self, leading):
-    """Returns the function of flat images alone, for a leading shape."""
+  def _flat_parameters(self, leading):
+    """Returns maps and condition of flat images, for a leading shape."""
     maps = self._maps
     full = tf.broadcast_to(maps, tf.concat([leading, maps.shape[-3:]], 0))
     maps, _ = batch.flatten(full, 3)
-    condition = batch.rows(self._condition, leading)
-    return lambda x: self._logits_fn(x, maps, condition)
+    return maps, batch.rows(self._condition, leading)
 
   def logits(self, x) -> tf.Tensor:
     """Returns the logit of every pixel of `x [..., H, W, C]`, in one pass."""
@@ -81,7 +93,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     )
     full = tf.broadcast_to(x, tf.concat([leading, x.shape[-3:]], 0))
     flat, _ = batch.flatten(full, 3)
-    logits = self._flat_logits_fn(leading)(flat)
+    logits = self._logits_fn(flat, *self._flat_parameters(leading))
     return tf.reshape(logits, tf.shape(full))
 
   def _log_prob(self, x):
@@ -92,24 +104,40 @@ class AutoregressiveBernoulli(tfd.Distribution):
     )
     return -tf.reduce_sum(losses, axis=[-3, -2, -1])
 
-  def _sample_n(self, n, seed=None):
+  def _sample_n(self, n, seed=None, first_rows=None):
     leading = tf.concat([[n], self.batch_shape_tensor()], 0)
     shape = tf.concat([leading, self.event_shape_tensor()], 0)
     uniforms = initial.uniform(
       shape, seed=tfp.random.sanitize_seed(seed), dtype=self.dtype
     )
-    flat, _ = batch.flatten(uniforms, 3)
-    flat = tf.reshape(flat, [-1, *self.event_shape])
-    logits_fn = self._flat_logits_fn(leading)
+    if first_rows is not None:
+      uniforms = _observe(uniforms, first_rows)
+    flat = tf.reshape(uniforms, [-1, *self.event_shape])
+    draw = self._draw_fn or self._draw_again_and_again
+    return tf.reshape(draw(flat, *self._flat_parameters(leading)), shape)
 
+  def _draw_again_and_again(self, uniforms, maps, condition):
     def draw_again(x, _):
-      again = tf.cast(flat < tf.sigmoid(logits_fn(x)), self.dtype)
+      probs = tf.sigmoid(self._logits_fn(x, maps, condition))
+      again = tf.cast(uniforms < probs, self.dtype)
       return again, tf.reduce_any(again != x)
 
     x, _ = tf.while_loop(
       lambda _, moved: moved,
       draw_again,
-      (tf.zeros_like(flat), True),
+      (tf.zeros_like(uniforms), True),
       maximum_iterations=self.event_shape[0] * self.event_shape[1] + 1,
     )
-    return tf.reshape(x, shape)
+    return x
+
+
+def _observe(uniforms, first_rows):
+  """Puts uniforms that force the pixels in place of those of the first rows."""
+  rows = tf.convert_to_tensor(first_rows)
+  num_rows = rows.shape[-3]
+  shape = tf.shape(uniforms[..., :num_rows, :, :])
+  rows = tf.broadcast_to(tf.cast(rows, uniforms.dtype), shape)
+  # Below every probability, or above.
+  forced = tf.where(rows > 0.5, -1.0, 2.0)
+  forced = tf.cast(forced, uniforms.dtype)
+  return tf.concat([forced, uniforms[..., num_rows:, :, :]], axis=-3)

@@ -21,7 +21,7 @@ of the weights, since causality lies in the forward pass.
 import tensorflow as tf
 
 from tfp_rd.decoder import autoregressive_bernoulli
-from tfp_rd.network import batch, causal, gated, initial
+from tfp_rd.network import batch, causal, causal_sampler, gated, initial
 
 __all__ = ['SIZES', 'PixelCNN', 'build']
 
@@ -57,7 +57,9 @@ class PixelCNN(tf.Module):
     seed: Seed of the initial weights.
     dtype: Type of the weights.
 
-  One density is one pass over the image; a sample takes some dozens.
+  A density is one pass over the image, and a sample costs little more: see
+  `tfp_rd.network.causal_sampler`.  The first sample traces its loops, which
+  takes seconds.
   """
 
   def __init__(
@@ -104,6 +106,19 @@ class PixelCNN(tf.Module):
       seed=seeds[2],
       dtype=dtype,
     )
+    # Traced once, for any number of images.
+    self._draw = tf.function(
+      self._draw_pixels,
+      autograph=False,
+      input_signature=[
+        tf.TensorSpec([None, height, width, size], dtype)
+        for size in (
+          channels,
+          num_planes if self._is_concatenated else 2 * features,
+        )
+      ]
+      + [tf.TensorSpec([None, condition_size], dtype)] * bool(condition_size),
+    )
 
   def __call__(self, z, *, condition=None, seed=None):
     """Decodes codes.
@@ -126,18 +141,29 @@ class PixelCNN(tf.Module):
       batch.restore(maps, leading),
       condition=condition,
       num_channels=self._num_channels,
+      draw_fn=self._draw_flat if seed is None else None,
     )
 
   def _num_planes(self, planes):
     return planes.shape[-1] // (self._map_shape[0] * self._map_shape[1])
 
   def _logits(self, x, maps, condition, seed):
-    x = 2.0 * x - 1.0
-    if self._is_concatenated:
-      return self._network(
-        tf.concat([x, maps], -1), condition=condition, seed=seed
-      )
-    return self._network(x, maps=maps, condition=condition, seed=seed)
+    return self._network(
+      x, **self._as_sides(maps), condition=condition, seed=seed
+    )
+
+  def _draw_flat(self, uniforms, maps, condition):
+    return self._draw(
+      uniforms, maps, *([] if condition is None else [condition])
+    )
+
+  def _draw_pixels(self, uniforms, maps, condition=None):
+    return causal_sampler.sample(
+      self._network, uniforms, **self._as_sides(maps), condition=condition
+    )
+
+  def _as_sides(self, maps):
+    return {'planes' if self._is_concatenated else 'maps': maps}
 
 
 def build(spec, *, seed):

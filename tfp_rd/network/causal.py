@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from tfp_rd.network import causal_layer, gated, initial
 
-__all__ = ['CausalNetwork']
+__all__ = ['CausalNetwork', 'inputs', 'join_sides']
 
 
 class CausalNetwork(tf.Module):
@@ -58,13 +58,13 @@ class CausalNetwork(tf.Module):
     super().__init__()
     blocks = 2 * num_scales * num_layers
     seeds = initial.split(seed, blocks + 2 * num_scales)
-    self._num_scales = num_scales
+    self.num_scales = num_scales
     self._num_layers = num_layers
     # The image, and ones that tell pixels from padding.
-    self._entrance = causal_layer.Entrance(
+    self.entrance = causal_layer.Entrance(
       input_size + 1, features, seed=seeds[0], dtype=dtype
     )
-    self._layers = [
+    self.layers = [
       causal_layer.Layer(
         features,
         has_shortcut=n >= blocks // 2,
@@ -76,23 +76,24 @@ class CausalNetwork(tf.Module):
       for n in range(blocks)
     ]
     rest = seeds[blocks + 1 :]
-    self._halvings = [
+    self.halvings = [
       causal_layer.Halving(features, seed=s, dtype=dtype)
       for s in rest[: num_scales - 1]
     ]
-    self._doublings = [
+    self.doublings = [
       causal_layer.Doubling(features, seed=s, dtype=dtype)
       for s in rest[num_scales:]
     ]
-    self._last = gated.Dense(
+    self.last = gated.Dense(
       features, output_size, seed=rest[num_scales - 1], dtype=dtype
     )
 
-  def __call__(self, x, *, maps=None, condition=None, seed=None):
+  def __call__(self, x, *, planes=None, maps=None, condition=None, seed=None):
     """Computes logits.
 
     Args:
-      x: `[N, H, W, C]` in [-1, 1], seen causally.
+      x: `[N, H, W, C]` in [0, 1], seen causally.
+      planes: `[N, H, W, Q]`, concatenated to x and so seen causally too.
       maps: `[N, H, W, 2 * features]`, added to both streams as they begin and
         so seen from the first pixel on.
       condition: `[N, c]`.
@@ -102,43 +103,87 @@ class CausalNetwork(tf.Module):
       `[N, H, W, P]`.
     """
     height, width = x.shape[1:3]
-    x = self._pad(tf.concat([x, tf.ones_like(x[..., :1])], -1))
-    streams = self._entrance(x)
+    streams = self.entrance(inputs(self.pad(x), self.tell(x, planes)))
     if maps is not None:
-      added = tf.split(self._pad(maps), 2, axis=-1)
-      streams = tuple(s + a for s, a in zip(streams, added, strict=True))
-    corner = self._residual(streams, condition, seed)
-    return self._last(corner)[:, :height, :width]
+      added = tf.split(self.pad(maps), 2, axis=-1)
+      streams = [s + a for s, a in zip(streams, added, strict=True)]
+    found = {}
+    for stream, h in enumerate(streams):
+      h, found = self._over_maps(stream, h, found, condition, seed)
+    return self.last(h)[:, :height, :width]
 
-  def _residual(self, streams, condition, seed):
-    """Goes down the scales and up again; returns the corner stream."""
-    layers = iter(enumerate(self._layers))
+  def _over_maps(self, stream, h, beside, condition, seed):
+    """Takes one stream through; returns its end and what each layer found."""
+    found = {}
+
+    def apply(n, h, shortcut):
+      side = join_sides(beside.get(n), shortcut)
+      found[n] = self.layers[n].branches[stream](
+        h, side, condition, seed=_seed(seed, n, stream)
+      )
+      return found[n]
+
+    def deeper(scale, h, inner):
+      h = inner(self.halvings[scale].convs[stream](h))
+      return tf.nn.depth_to_space(self.doublings[scale].maps[stream](h), 2)
+
+    return self.walk(h, apply, deeper), found
+
+  def walk(self, h, apply, deeper, scale=0):
+    """Takes a stream from a scale down to the last and up again.
+
+    Args:
+      h: The stream at this scale.
+      apply: Function of the number of a layer, of h and of the shortcut, on
+        the way up, or `None`; returns h.
+      deeper: Function of the scale, of h, and of a function that walks from
+        the next scale on; returns h as seen from there.
+      scale: Where to begin.
+
+    Returns:
+      h at this scale.
+    """
     shortcuts = []
-    for scale in range(self._num_scales):
-      if scale:
-        streams = self._halvings[scale - 1](streams)
-      for _ in range(self._num_layers):
-        n, layer = next(layers)
-        streams = layer(streams, None, condition, _fold_in(seed, n))
-        shortcuts.append(streams)
-    for scale in reversed(range(self._num_scales)):
-      for _ in range(self._num_layers):
-        n, layer = next(layers)
-        shortcut = shortcuts.pop()
-        streams = layer(streams, shortcut, condition, _fold_in(seed, n))
-      if scale:
-        streams = self._doublings[scale - 1](streams)
-    return streams[1]
+    for n in self.layers_of(scale):
+      h = apply(n, h, None)
+      shortcuts.append(h)
+    if scale + 1 < self.num_scales:
+      h = deeper(scale, h, lambda h: self.walk(h, apply, deeper, scale + 1))
+    for n in self.layers_of(2 * self.num_scales - 1 - scale):
+      h = apply(n, h, shortcuts.pop())
+    return h
 
-  def _pad(self, x):
+  def layers_of(self, block) -> range:
+    """Numbers of the layers of a block; those of the way down come first."""
+    return range(block * self._num_layers, (block + 1) * self._num_layers)
+
+  def tell(self, x, planes=None) -> tf.Tensor:
+    """Returns planes and ones where x is, zeros in the padding."""
+    ones = tf.ones_like(x[..., :1])
+    return self.pad(ones if planes is None else tf.concat([planes, ones], -1))
+
+  def pad(self, x) -> tf.Tensor:
     """Pads below and to the right, so that every scale has whole pixels.
 
     Such pixels hold no image: they come between rows and tell nothing.
     """
-    multiple = 2 ** (self._num_scales - 1)
+    multiple = 2 ** (self.num_scales - 1)
     below, right = (-x.shape[1] % multiple, -x.shape[2] % multiple)
     return tf.pad(x, [[0, 0], [0, below], [0, right], [0, 0]])
 
 
-def _fold_in(seed, n):
-  return None if seed is None else initial.fold_in(seed, n)
+def inputs(x, told) -> tf.Tensor:
+  """Returns what enters the network, for pixels x in [0, 1] and `told`."""
+  return tf.concat([(2.0 * x - 1.0) * told[..., -1:], told], -1)
+
+
+def join_sides(*sides):
+  """Concatenates what is there; `None` if nothing is."""
+  sides = [s for s in sides if s is not None]
+  return tf.concat(sides, -1) if sides else None
+
+
+def _seed(seed, n, stream):
+  if seed is None:
+    return None
+  return initial.split(initial.fold_in(seed, n), 2)[stream]

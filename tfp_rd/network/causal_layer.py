@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers of two streams: kernels that reach only up and left.
 
-A pair `(vertical, corner)` of maps `[N, h, w, features]` goes in and comes out.
-See `tfp_rd.network.causal`, which stacks them.
+A layer has one branch for the vertical and one for the corner stream.  See
+`tfp_rd.network.causal`, which stacks them, and `tfp_rd.network.causal_sampler`,
+which runs them row by row and pixel by pixel.
 """
 
 import numpy as np
@@ -10,11 +11,89 @@ import tensorflow as tf
 
 from tfp_rd.network import gated, initial
 
-__all__ = ['Doubling', 'Entrance', 'Halving', 'Layer']
+__all__ = ['CausalConv', 'Doubling', 'Entrance', 'Halving', 'Layer']
 
 # Which of the rows i - 1, i and the columns j - 1, j, j + 1 the corner stream
 # sees at the entrance: all that comes before (i, j).
 _CORNER_MASK = np.array([[1, 1, 1], [1, 0, 0]])[:, :, None, None]
+
+
+class CausalConv(tf.Module):
+  """A convolution of the rows i - 1, i that reaches up and left.
+
+  Two columns are j - 1, j; three are j - 1, j, j + 1.
+
+  Args:
+    input_size: Features of the input.
+    output_size: Features of the output.
+    num_columns: Columns of the kernel, 2 or 3.
+    stride: 2 halves the map: then i, j stand for twice themselves.
+    gain: Gain of the initial kernel.
+    mask: Multiplies the kernel, or `None`.
+    seed: Seed of the initial kernel.
+    dtype: Type of the weights.
+  """
+
+  def __init__(
+    self,
+    input_size,
+    output_size,
+    *,
+    num_columns,
+    stride=1,
+    gain=1.0,
+    mask=None,
+    seed,
+    dtype,
+  ):
+    super().__init__()
+    self._kernel = initial.normal(
+      [2, num_columns, input_size, output_size],
+      seed=seed,
+      gain=gain,
+      dtype=dtype,
+      name='kernel',
+    )
+    self._bias = initial.zeros([output_size], dtype=dtype, name='bias')
+    self._mask = None if mask is None else tf.constant(mask, dtype)
+    self.input_size = input_size
+    self.stride = stride
+    self._paddings = [1, num_columns - 2]
+
+  @property
+  def kernel(self) -> tf.Tensor:
+    """`[2, columns, i, o]`, masked."""
+    kernel = tf.convert_to_tensor(self._kernel)
+    return kernel if self._mask is None else kernel * self._mask
+
+  def __call__(self, x):
+    """Convolves maps `[N, h, w, i]`."""
+    x = tf.pad(x, [[0, 0], [1, 0], self._paddings, [0, 0]])
+    y = tf.nn.conv2d(x, self.kernel, self.stride, 'VALID')
+    return tf.nn.bias_add(y, self._bias)
+
+  def of_above(self, above):
+    """What row i - 1, `[w, N, i]`, gives to row i, `[w / stride, N, o]`."""
+    return self._of_row(0, above) + self._bias
+
+  def of_rows(self, above, row):
+    """Row i of the result from both rows."""
+    return self.of_above(above) + self._of_row(1, row)
+
+  def of_left(self, left, here=None):
+    """What the pixels `[N, i]` of row i give to pixel (i, j), `[N, o]`."""
+    if here is None:
+      return left @ self.kernel[1, 0]
+    kernel = tf.reshape(self.kernel[1, :2], [2 * self.input_size, -1])
+    return tf.concat([left, here], -1) @ kernel
+
+  def _of_row(self, n, row):
+    columns = self._kernel.shape[1]
+    kernel = tf.reshape(self.kernel[n], [columns * self.input_size, -1])
+    padded = tf.pad(row, [self._paddings, [0, 0], [0, 0]])
+    stop = row.shape[0]
+    seen = [padded[k : k + stop : self.stride] for k in range(columns)]
+    return tf.tensordot(tf.concat(seen, -1), kernel, 1)
 
 
 class Entrance(tf.Module):
@@ -22,74 +101,50 @@ class Entrance(tf.Module):
 
   def __init__(self, input_size, features, *, seed, dtype):
     super().__init__()
-    seeds = initial.split(seed, 2)
-    self._vertical, self._corner = (
-      gated.Conv(
-        input_size,
-        features,
-        kernel=(2, 3),
-        padding='VALID',
-        seed=s,
-        dtype=dtype,
+    self.vertical, self.corner = (
+      CausalConv(
+        input_size, features, num_columns=3, mask=mask, seed=s, dtype=dtype
       )
-      for s in seeds
+      for mask, s in zip(
+        (None, _CORNER_MASK), initial.split(seed, 2), strict=True
+      )
     )
-    self._mask = tf.constant(_CORNER_MASK, dtype)
 
   def __call__(self, x):
     """Begins both streams from `x [N, h, w, C]`."""
-    # One row more above and the last row cut: rows i - 2 and i - 1.
-    above = tf.pad(x, [[0, 0], [2, 0], [1, 1], [0, 0]])[:, :-1]
-    around = tf.pad(x, [[0, 0], [1, 0], [1, 1], [0, 0]])
-    corner = self._corner
-    kernel = corner.kernel * self._mask
-    return self._vertical(above), tf.nn.bias_add(
-      tf.nn.conv2d(around, kernel, 1, 'VALID'), corner.bias
-    )
+    # One row down: the vertical stream sees rows i - 2 and i - 1.
+    above = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1]
+    return self.vertical(above), self.corner(x)
 
 
 class Layer(tf.Module):
-  """A residual layer of both streams; the corner sees the vertical one."""
+  """A residual layer: `branches` of the vertical and of the corner stream.
+
+  On the way up each sees the shortcut of its stream at its side, and the
+  corner always sees the vertical one.
+  """
 
   def __init__(
     self, features, *, has_shortcut, condition_size, dropout, seed, dtype
   ):
     super().__init__()
-    seeds = initial.split(seed, 2)
-    self._vertical, self._corner = (
+    self.branches = [
       _Branch(
         features,
-        kernel=kernel,
+        num_columns=num_columns,
         side_size=side_size,
         condition_size=condition_size,
         dropout=dropout,
         seed=s,
         dtype=dtype,
       )
-      for kernel, side_size, s in (
-        ((2, 3), features * has_shortcut, seeds[0]),
-        ((2, 2), features * (1 + has_shortcut), seeds[1]),
+      for num_columns, side_size, s in zip(
+        (3, 2),
+        (features * has_shortcut, features * (1 + has_shortcut)),
+        initial.split(seed, 2),
+        strict=True,
       )
-    )
-
-  def __call__(self, streams, shortcut, condition, seed):
-    """Moves both streams on.
-
-    Args:
-      streams: The pair.
-      shortcut: Such a pair of the way down, or `None`.
-      condition: `[N, c]` or `None`.
-      seed: Seed of the dropout, or `None`.
-    """
-    vertical, corner = streams
-    seeds = (None, None) if seed is None else initial.split(seed, 2)
-    if shortcut is None:
-      vertical = self._vertical(vertical, None, condition, seeds[0])
-      side = vertical
-    else:
-      vertical = self._vertical(vertical, shortcut[0], condition, seeds[0])
-      side = tf.concat([vertical, shortcut[1]], -1)
-    return vertical, self._corner(corner, side, condition, seeds[1])
+    ]
 
 
 class _Branch(tf.Module):
@@ -99,7 +154,7 @@ class _Branch(tf.Module):
     self,
     features,
     *,
-    kernel,
+    num_columns,
     side_size,
     condition_size,
     dropout,
@@ -109,13 +164,18 @@ class _Branch(tf.Module):
     super().__init__()
     seeds = initial.split(seed, 3)
     self._dropout = dropout
-    self._first, self._second = (
-      _CausalConv(
-        features, 2 * features, kernel=kernel, gain=gain, seed=s, dtype=dtype
+    self.convs = [
+      CausalConv(
+        features,
+        2 * features,
+        num_columns=num_columns,
+        gain=gain,
+        seed=s,
+        dtype=dtype,
       )
       # The last gain makes each branch small beside what it is added to.
       for s, gain in zip(seeds, (2.0, 0.3), strict=False)
-    )
+    ]
     self._side = (
       initial.normal(
         [side_size, 2 * features], seed=seeds[2], dtype=dtype, name='side'
@@ -129,15 +189,30 @@ class _Branch(tf.Module):
       else None
     )
 
-  def __call__(self, x, side, condition, seed):
-    h = self._first(x)
+  def __call__(self, x, side, condition, *, seed=None, convolve=None):
+    """Moves a stream on.
+
+    Args:
+      x: `[..., features]`: whole maps, or what `convolve` takes.
+      side: What is beside it, of the same leading shape, or `None`.
+      condition: As `gated.Modulation` takes it, or `None`.
+      seed: Seed of the dropout, or `None`.
+      convolve: Function of a `CausalConv` and x; by default its call.
+    """
+    convolve = convolve or _call
+    first, second = self.convs
+    h = convolve(first, x)
     if side is not None:
       h += tf.tensordot(side, self._side, 1)
     h = gated.gate(h)
     if self._modulation is not None:
       h = self._modulation(h, condition)
     h = gated.dropout(h, self._dropout, seed)
-    return x + gated.gate(self._second(h))
+    return x + gated.gate(convolve(second, h))
+
+
+def _call(conv, x):
+  return conv(x)
 
 
 class Halving(tf.Module):
@@ -145,63 +220,28 @@ class Halving(tf.Module):
 
   def __init__(self, features, *, seed, dtype):
     super().__init__()
-    self._convs = [
-      _CausalConv(
+    self.convs = [
+      CausalConv(
         features,
         features,
-        kernel=kernel,
+        num_columns=num_columns,
         stride=2,
-        gain=1.0,
         seed=s,
         dtype=dtype,
       )
-      for kernel, s in zip(
-        ((2, 3), (2, 2)), initial.split(seed, 2), strict=True
-      )
+      for num_columns, s in zip((3, 2), initial.split(seed, 2), strict=True)
     ]
-
-  def __call__(self, streams):
-    """Halves both maps, rounded up to whole pixels by the caller's padding."""
-    return tuple(c(s) for c, s in zip(self._convs, streams, strict=True))
 
 
 class Doubling(tf.Module):
-  """Both streams at twice the resolution: each pixel becomes 2x2."""
+  """Both streams at twice the resolution: each pixel becomes 2x2.
+
+  The four pixels of a result lie one after another in its features.
+  """
 
   def __init__(self, features, *, seed, dtype):
     super().__init__()
-    self._maps = [
+    self.maps = [
       gated.Dense(features, 4 * features, seed=s, dtype=dtype)
       for s in initial.split(seed, 2)
     ]
-
-  def __call__(self, streams):
-    """Doubles both maps."""
-    return tuple(
-      tf.nn.depth_to_space(m(s), 2)
-      for m, s in zip(self._maps, streams, strict=True)
-    )
-
-
-class _CausalConv(tf.Module):
-  """A convolution that reaches only up (and to both sides there) and left."""
-
-  def __init__(
-    self, input_size, output_size, *, kernel, stride=1, gain, seed, dtype
-  ):
-    super().__init__()
-    self._conv = gated.Conv(
-      input_size,
-      output_size,
-      kernel=kernel,
-      stride=stride,
-      padding='VALID',
-      gain=gain,
-      seed=seed,
-      dtype=dtype,
-    )
-    # Three columns are j - 1, j, j + 1; two are j - 1, j.
-    self._paddings = [[0, 0], [kernel[0] - 1, 0], [1, kernel[1] - 2], [0, 0]]
-
-  def __call__(self, x):
-    return self._conv(tf.pad(x, self._paddings))

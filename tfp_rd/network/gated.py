@@ -62,11 +62,12 @@ class Modulation(tf.Module):
     )
 
   def __call__(self, x, condition):
-    """Modulates `x [N, ..., c]` by `condition [N, s]`."""
-    scale, shift = tf.split(condition @ self.kernel, 2, axis=-1)
-    ones = [1] * (x.shape.rank - 2)
-    shape = [-1, *ones, x.shape[-1]]
-    return x * (1.0 + tf.reshape(scale, shape)) + tf.reshape(shift, shape)
+    """Modulates `x [N, ..., c]` by `condition [N, s]`, or one of x's rank."""
+    both = tf.tensordot(condition, self.kernel, 1)
+    while both.shape.rank < x.shape.rank:
+      both = both[:, tf.newaxis]
+    scale, shift = tf.split(both, 2, axis=-1)
+    return x * (1.0 + scale) + shift
 
 
 class Dense(tf.Module):
@@ -82,6 +83,7 @@ class Dense(tf.Module):
       name='kernel',
     )
     self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
+    self.output_size = output_size
 
   def __call__(self, x):
     """Maps `x [..., i]`."""

@@ -73,6 +73,9 @@ def _forward(y, step, kernels, biases, degrees):
   num_outputs = len(degrees[-1]) // len(degrees[0])
   outputs = []
 
+  def rectify(units, h):
+    return tf.nn.relu(h)
+
   def advance(units, h):
     outputs.append(h)
     i = units.start // num_outputs
@@ -88,7 +91,7 @@ def _forward(y, step, kernels, biases, degrees):
         bias=bias,
         sums=sums,
         found=sums if layer + 1 < len(kernels) else bounds[0],
-        finish=_rectify if layer + 1 < len(kernels) else advance,
+        finish=rectify if layer + 1 < len(kernels) else advance,
       )
       for layer, (kernel, bias, sums) in enumerate(
         zip(kernels, biases, bounds[1:], strict=True)
@@ -97,11 +100,6 @@ def _forward(y, step, kernels, biases, degrees):
     like=y,
   )
   return [x, *hidden], tf.concat(outputs, 0)
-
-
-def _rectify(units, h):
-  del units
-  return tf.nn.relu(h)
 
 
 def _adjoint(g, y, step, kernels, biases, degrees, layers, outputs):
