@@ -8,11 +8,7 @@ last line is one JSON record; README.md says what its ratios mean.
 """
 
 import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
@@ -23,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_rd
-from benchmarks import flops, timing
+from benchmarks import flops, fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import loop, program
@@ -42,29 +38,17 @@ _ONE_THREAD = dict.fromkeys(
 
 def main() -> None:
   """Take all measurements, each in a process of its own, and print them."""
+  here = 'benchmarks.step'
   record = {
-    'python': platform.python_version(),
-    'cores': os.cpu_count(),
-    'paper': _measure('flop_share'),
-    'digits': _measure('eager_speedup'),
-    'digits_one_thread': _measure('eager_speedup', **_ONE_THREAD),
-    'fit': _measure('fit_overhead'),
+    **fresh.machine(),
+    'paper': fresh.measure(here, 'flop_share'),
+    'digits': fresh.measure(here, 'eager_speedup'),
+    'digits_one_thread': fresh.measure(
+      here, 'eager_speedup', environment=_ONE_THREAD
+    ),
+    'fit': fresh.measure(here, 'fit_overhead'),
   }
   print(json.dumps(record))
-
-
-def _measure(name, **environment):
-  """Calls a function below in a fresh process; threads are fixed at start."""
-  code = f'import json; from benchmarks import step as s; r = s.{name}(); '
-  done = subprocess.run(
-    [sys.executable, '-c', code + 'print(json.dumps(r))'],
-    env={**os.environ, **environment},
-    stdout=subprocess.PIPE,
-    check=True,
-  )
-  found = json.loads(done.stdout.splitlines()[-1])
-  print(name, environment or '', found, flush=True)
-  return found
 
 
 def flop_share(
@@ -95,7 +79,6 @@ def flop_share(
   share = timing.median_ratio(product_s, step_s) * step_flops / product_flops
   return {
     'flop_share': round(share, 3),
-    'tensorflow': tf.__version__,
     'step_gflop': round(step_flops / 1e9, 3),
     'step_s': round(statistics.median(step_s), 4),
     'product_gflop_per_s': round(

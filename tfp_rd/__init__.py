@@ -31,6 +31,7 @@ _MODULES = (
   'errors',
   'frontier',
   'grid',
+  'layer',
   'marginal',
   'model',
   'network',

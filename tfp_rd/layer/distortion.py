@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loss of a model that ends in a distribution of images."""
+
+import tf_keras
+
+__all__ = ['distortion']
+
+
+@tf_keras.utils.register_keras_serializable(package='tfp_rd')
+def distortion(x, decoding):
+  """Returns -log d(x|z), `[B]`, in nats.
+
+  The same as a lambda, but a compiled model that has it can be loaded again.
+
+  Args:
+    x: `[B, ...]`, images.
+    decoding: d(x|z), as the last layer of a model gives it.
+
+  #### Examples
+
+  ```python
+  z = tf.zeros([4, 2])
+  images = tf.ones([4, 3, 3, 1])
+  model = tf_keras.Sequential(
+      [tfp_rd.layer.AutoregressiveBernoulli((3, 3, 1))])
+  model.compile('adam', loss=distortion)
+  model.fit(z, images, verbose=0)
+  ```
+  """
+  return -decoding.log_prob(x)

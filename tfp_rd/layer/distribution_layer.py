@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A distribution layer that a `tf.Module` makes, and a config restores."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+__all__ = ['DistributionLayer']
+
+
+class DistributionLayer(tfp.layers.DistributionLambda):
+  """A `DistributionLambda` without a lambda.
+
+  A layer derives from it and returns its module from `_make_part`.
+
+  Args:
+    convert_to_tensor_fn: What the distribution is to layers that want a tensor.
+    config: The layer's own arguments by name, as JSON holds them.
+    **kwargs: `name`, `dtype`, ... as of any layer.
+  """
+
+  def __init__(self, convert_to_tensor_fn, *, config, **kwargs):
+    # Densities want the precision of the weights, whatever a policy of mixed
+    # precision makes of the features.
+    super().__init__(
+      self._distribution, convert_to_tensor_fn, autocast=False, **kwargs
+    )
+    self._config = config
+
+  def build(self, input_shape):
+    """Makes the module for inputs `[..., F]`."""
+    size = input_shape[-1]
+    self.input_spec = tf_keras.layers.InputSpec(min_ndim=2, axes={-1: size})
+    self._part = self._make_part(size)
+    # Keras saves the variables that are a layer's attributes and knows
+    # nothing of those of a module.
+    self._part_variables = list(self._part.variables)
+    super().build(input_shape)
+
+  def get_config(self):
+    """Returns the arguments."""
+    # That of a Lambda would pickle the function.
+    return {**tf_keras.layers.Layer.get_config(self), **self._config}
+
+  @classmethod
+  def from_config(cls, config, custom_objects=None):
+    """Makes the layer that `get_config` described, with initial weights."""
+    del custom_objects
+    return cls(**config)
+
+  def _make_part(self, input_size):
+    """Returns the module that maps `[..., input_size]` to a distribution."""
+    raise NotImplementedError
+
+  def _distribution(self, inputs):
+    return self._part(tf.cast(inputs, self.variable_dtype))
