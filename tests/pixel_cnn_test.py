@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The autoregressive decoder is a probability, causal, and samples itself."""
+"""The autoregressive decoder is a probability, causal, and samples itself.
+
+Samples are those of `network.causal_sampler`, whose steps from pixel to pixel
+are in `network.causal_pixels`.
+"""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from tfp_rd import testing
 from tfp_rd.decoder import pixel_cnn
-from tfp_rd.network import initial
+from tfp_rd.network import causal_layer, initial
+
+CONDITIONINGS = ['everywhere', 'concatenated']
+# All move every weight, masked or not, and far.
+OPTIMISERS = {
+  'adam_with_decay': lambda: tf_keras.optimizers.Adam(0.05, weight_decay=0.1),
+  'rmsprop': lambda: tf_keras.optimizers.RMSprop(0.02),
+  'sgd_with_momentum': lambda: tf_keras.optimizers.SGD(
+    0.1, momentum=0.9, clipnorm=1.0
+  ),
+}
 
 
 def make(shape=(3, 3, 1), *, seed=0, **kwargs):
@@ -23,7 +38,21 @@ def code(seed=0, dtype='float32', batch=()):
   return tf.constant(np.random.RandomState(seed).randn(*batch, 3), dtype)
 
 
-@pytest.mark.parametrize('conditioning', ['everywhere', 'concatenated'])
+def step_of(decoder, optimizer, x, weights):
+  """Returns a step on `-sum_n weights[n] log d(x[n] | z)` at one code."""
+  variables = decoder.trainable_variables
+
+  def step():
+    with tf.GradientTape() as tape:
+      loss = -tf.reduce_sum(weights * decoder(code()).log_prob(x))
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    return loss
+
+  return step
+
+
+@pytest.mark.parametrize('conditioning', CONDITIONINGS)
 @pytest.mark.parametrize('shape', [(2, 2, 1), (3, 3, 1)])
 def test_probabilities_of_all_images_sum_to_one(shape, conditioning):
   decoder = make(shape, conditioning=conditioning)
@@ -31,23 +60,52 @@ def test_probabilities_of_all_images_sum_to_one(shape, conditioning):
     testing.assert_sums_to_one(decoder(code(seed)))
 
 
-def test_probabilities_sum_to_one_after_steps_of_a_plain_optimiser():
-  decoder = make((2, 2, 1))
-  x = testing.all_images(2, 2)[3:4]
-  for _ in range(5):
-    with tf.GradientTape() as tape:
-      loss = -tf.reduce_sum(decoder(code()).log_prob(x))
-    variables = decoder.trainable_variables
-    for v, g in zip(variables, tape.gradient(loss, variables), strict=True):
-      v.assign_sub(0.1 * g)
-  assert float(loss) < 4 * np.log(2)
+@pytest.mark.parametrize('name', OPTIMISERS)
+@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('shape', [(2, 2, 1), (3, 3, 1)])
+def test_it_stays_a_probability_after_steps_and_under_averaged_weights(
+  shape, conditioning, name
+):
+  decoder = make(shape, conditioning=conditioning)
+  variables = decoder.trainable_variables
+  start = [tf.identity(v) for v in variables]
+  x = testing.all_images(*shape[:2])[3:6]
+  step = step_of(decoder, OPTIMISERS[name](), x, [0.5, 0.3, 0.2])
+  for _ in range(6):
+    step()
+  moved = [np.abs(v - a).max() for v, a in zip(variables, start, strict=True)]
+  assert min(moved) > 1e-4
   testing.assert_sums_to_one(decoder(code()))
+  testing.assert_causal(decoder(code()))
+  for v, first in zip(variables, start, strict=True):
+    v.assign(0.5 * (v + first))
+  testing.assert_sums_to_one(decoder(code()))
+  testing.assert_causal(decoder(code()))
 
 
+@pytest.mark.parametrize('conditioning', CONDITIONINGS)
 @pytest.mark.parametrize('num_scales', [1, 2, 3])
 @pytest.mark.parametrize('shape', [(2, 2, 1), (5, 4, 1), (9, 13, 1)])
-def test_no_logit_sees_its_own_or_a_later_pixel(shape, num_scales):
-  testing.assert_causal(make(shape, num_scales=num_scales)(code()))
+def test_no_logit_sees_its_own_or_a_later_pixel(
+  shape, num_scales, conditioning
+):
+  decoder = make(shape, num_scales=num_scales, conditioning=conditioning)
+  testing.assert_causal(decoder(code()))
+
+
+def test_no_logit_sees_its_own_or_a_later_pixel_at_28x28():
+  testing.assert_causal(make((28, 28, 1))(code()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('num_scales', [1, 2, 3])
+def test_no_logit_of_any_kind_sees_ahead_at_28x28(num_scales, conditioning):
+  decoder = make(
+    (28, 28, 1), num_scales=num_scales, num_layers=2, conditioning=conditioning
+  )
+  for seed in range(2):
+    testing.assert_causal(decoder(code(seed)), seed=seed)
 
 
 def test_every_logit_sees_the_pixels_beside_and_above_it():
@@ -91,18 +149,56 @@ def test_samples_equal_those_drawn_pixel_by_pixel():
   assert 0.05 < fast.mean() < 0.95
 
 
-def test_samples_follow_the_density():
-  testing.assert_sample_matches(make((2, 2, 1))(code()), num_samples=20_000)
+@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+def test_samples_of_a_trained_model_follow_its_density(conditioning):
+  decoder = make((2, 2, 1), conditioning=conditioning)
+  weights = np.random.RandomState(0).dirichlet(np.ones(16)).astype('f')
+  optimizer = tf_keras.optimizers.Adam(0.02)
+  step = tf.function(
+    step_of(decoder, optimizer, testing.all_images(2, 2), weights),
+    autograph=False,
+  )
+  losses = [float(step()) for _ in range(200)]
+  # It has learnt: the cross entropy is next to the entropy.
+  assert losses[-1] < -(weights * np.log(weights)).sum() + 0.01 < losses[0]
+  testing.assert_sums_to_one(decoder(code()))
+  testing.assert_sample_matches(decoder(code()), num_samples=40_000)
 
 
-def test_a_broken_mask_is_caught():
+def test_a_seed_determines_a_sample_and_no_density_has_a_history():
+  testing.assert_seeded(make((3, 3, 1))(code()))
+  testing.assert_history_free(
+    lambda: make((3, 3, 1))(code()), testing.all_images(3, 3)
+  )
+
+
+@pytest.mark.parametrize('tap', [(1, 1), (1, 2)])
+def test_one_broken_tap_of_the_mask_is_caught(tap):
   decoder = make((2, 2, 1))
-  entrance = decoder._network._entrance
-  entrance._mask = tf.ones_like(entrance._mask)
+  (entrance,) = (
+    m for m in decoder.submodules if isinstance(m, causal_layer.Entrance)
+  )
+  mask = entrance.corner._mask.numpy()
+  assert mask[tap] == 0.0
+  mask[tap] = 1.0
+  entrance.corner._mask = tf.constant(mask)
+  distribution = decoder(code())
   with pytest.raises(AssertionError, match='sum to'):
-    testing.assert_sums_to_one(decoder(code()))
+    testing.assert_sums_to_one(distribution)
   with pytest.raises(AssertionError, match='derivative'):
-    testing.assert_causal(decoder(code()))
+    testing.assert_causal(distribution)
+  with pytest.raises(AssertionError, match='chi-square'):
+    testing.assert_sample_matches(distribution)
+
+
+def test_a_leak_into_the_last_pixel_alone_is_caught_at_28x28():
+  distribution = make((28, 28, 1))(code())
+  sound = distribution.logits
+  corner = np.zeros([28, 28, 1], np.float32)
+  corner[-1, -1] = 1e-6
+  distribution.logits = lambda x: sound(x) + corner * x
+  with pytest.raises(AssertionError, match='pixel 783 has derivative'):
+    testing.assert_causal(distribution)
 
 
 def test_a_sampler_of_another_density_is_caught():

@@ -35,8 +35,10 @@ class AutoregressiveBernoulli(tfd.Distribution):
   #### Examples
 
   ```python
-  decoding = model.decoder(z)
-  completed = decoding.sample(seed=(0, 1), first_rows=images[:, :14])
+  model = tfp_rd.build('-+-', image_shape=(4, 4, 1), latent_size=2)
+  images = tf.ones([3, 4, 4, 1])
+  decoding = model.decoder(tf.zeros([3, 2]))
+  completed = decoding.sample(seed=(0, 1), first_rows=images[:, :2])
   ```
   """
 

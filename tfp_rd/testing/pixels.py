@@ -9,9 +9,14 @@ import tensorflow as tf
 __all__ = [
   'all_images',
   'assert_causal',
+  'assert_history_free',
   'assert_sample_matches',
+  'assert_seeded',
   'assert_sums_to_one',
 ]
+
+# Pixels that are differentiated at once; bounds the memory of `assert_causal`.
+_CHUNK = 2**15
 
 
 def all_images(height: int, width: int) -> np.ndarray:
@@ -45,17 +50,12 @@ def assert_causal(distribution, *, seed=0) -> None:
     seed: Integer, of the image at which derivatives are taken.
 
   Raises:
-    AssertionError: A derivative is not zero; names the first one.  Costs a
-      Jacobian of H W rows.
+    AssertionError: A derivative is not zero; names the first one.  Costs the
+      gradients of H W images: seconds at 28x28.
   """
-  shape = [n for n in distribution.event_shape]
+  shape = list(distribution.event_shape)
   image = np.random.RandomState(seed).randint(2, size=shape)
-  x = tf.constant(image, distribution.dtype)
-  with tf.GradientTape() as tape:
-    tape.watch(x)
-    logits = distribution.logits(x[tf.newaxis])
-  size = int(np.prod(shape))
-  jacobian = tf.reshape(tape.jacobian(logits, x), [size, size]).numpy()
+  jacobian = _jacobian(distribution, tf.constant(image, distribution.dtype))
   leaks = np.argwhere(np.triu(jacobian))
   if len(leaks):
     i, j = leaks[0]
@@ -63,6 +63,29 @@ def assert_causal(distribution, *, seed=0) -> None:
       f'the logit of pixel {i} has derivative {jacobian[i, j]} with respect to '
       f'pixel {j}, which comes no earlier.'
     )
+
+
+def _jacobian(distribution, image):
+  """Returns d logit_i / d pixel_j, `[H W, H W]`.
+
+  One copy of the image for each logit: its gradient is a row.
+  """
+  size = int(np.prod(image.shape))
+  rows = []
+  for chunk in tf.split(tf.eye(size, dtype=image.dtype), _chunk_sizes(size)):
+    copies = tf.repeat(image[tf.newaxis], len(chunk), axis=0)
+    with tf.GradientTape() as tape:
+      tape.watch(copies)
+      logits = distribution.logits(copies)
+    seeds = tf.reshape(chunk, tf.shape(logits))
+    gradient = tape.gradient(logits, copies, output_gradients=seeds)
+    rows.append(tf.reshape(gradient, [-1, size]).numpy())
+  return np.concatenate(rows)
+
+
+def _chunk_sizes(size):
+  most = max(1, _CHUNK // size)
+  return [min(most, size - start) for start in range(0, size, most)]
 
 
 def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
@@ -83,8 +106,7 @@ def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
   from scipy import stats
 
   probs = np.exp(_log_probs(distribution).astype(np.float64))
-  pair = (0, seed) if isinstance(seed, int) else seed
-  x = distribution.sample(num_samples, seed=tf.constant(pair)).numpy()
+  x = distribution.sample(num_samples, seed=tf.constant(_pair(seed))).numpy()
   bits = x.reshape([num_samples, -1]).astype(np.int64)
   outcomes = bits @ (1 << np.arange(bits.shape[1])[::-1])
   counts = np.bincount(outcomes, minlength=len(probs))
@@ -101,6 +123,55 @@ def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
       f'samples do not follow the density: chi-square {statistic:.1f} with '
       f'{len(expected) - 1} degrees of freedom, p = {p_value:.1e}.'
     )
+
+
+def assert_seeded(distribution, *, seed=0) -> None:
+  """Asserts that a seed determines a sample, and that another one does not.
+
+  Args:
+    distribution: Any whose samples carry some nats: two of them must not be
+      equal by chance.
+    seed: An integer or a pair.
+
+  Raises:
+    AssertionError: The same seed gave two samples, or two seeds the same.
+  """
+  high, low = _pair(seed)
+  one, again, other = (
+    np.asarray(distribution.sample(64, seed=tf.constant(pair)))
+    for pair in ((high, low), (high, low), (high, low + 1))
+  )
+  if not np.array_equal(one, again):
+    raise AssertionError('the same seed gave two different samples.')
+  if np.array_equal(one, other):
+    raise AssertionError('two different seeds gave the same sample.')
+
+
+def assert_history_free(make, x, *, rtol=1e-4) -> None:
+  """Asserts that a density does not depend on what was asked before.
+
+  A network that initialises itself from its first batch fails.
+
+  Args:
+    make: Function without arguments that returns a new distribution, with the
+      same weights at every call.
+    x: Images `[N, H, W, C]`, at least two.
+    rtol: Allowed relative difference of log densities.
+
+  Raises:
+    AssertionError: It does; names both log densities of `x[0]`.
+  """
+  fresh, experienced = make(), make()
+  experienced.log_prob(x)
+  one, other = (float(d.log_prob(x[:1])[0]) for d in (fresh, experienced))
+  if not np.isclose(one, other, rtol=rtol):
+    raise AssertionError(
+      f'log density {one} if asked first, {other} after a batch of {len(x)}.'
+    )
+
+
+def _pair(seed):
+  return (0, seed) if isinstance(seed, int) else tuple(seed)
 
 
 def _log_probs(distribution):
