@@ -21,7 +21,7 @@ __all__ = ['Draws', 'as_examples', 'draw', 'evaluate', 'evaluate_examples']
 
 tfd = tfp.distributions
 
-# Images, times draws, times components of a mixture in one pass of `evaluate`.
+# Images, times draws in one pass of `evaluate`.
 _ROWS_A_PASS = 1000
 
 # Folded into the seed, so that no evaluation repeats the draws of training.
@@ -151,7 +151,7 @@ def evaluate_examples(
   """
   images = np.asarray(as_examples(images, model.dtype))
   size = min(batch_size, len(images))
-  at_once = _draws_at_once(model, size, num_samples)
+  at_once = _draws_at_once(size, num_samples)
   seed = initial.fold_in(seed, _EVALUATION)
   sum_of_draws = _compiled(model, model.encoder, model.marginal, model.decoder)
   results = []
@@ -183,10 +183,9 @@ def as_examples(x, dtype) -> tf.Tensor:
   return x
 
 
-def _draws_at_once(model, num_images, num_samples):
+def _draws_at_once(num_images, num_samples):
   """Returns how many draws one pass takes: a divisor of their number."""
-  components = getattr(model.marginal, 'num_components', 1)
-  most = max(1, _ROWS_A_PASS // (num_images * components))
+  most = max(1, _ROWS_A_PASS // num_images)
   return max(n for n in range(1, most + 1) if num_samples % n == 0)
 
 
