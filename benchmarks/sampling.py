@@ -130,8 +130,10 @@ def _peer(side, batch_size):
 
 
 def _peer_depth():
-  # Each scale on the way down and on the way up.
-  return 2 * _PEER['num_hierarchies'] * _PEER['num_resnet']
+  # On the way up every scale but the last has one layer more: it is beside
+  # the output of the convolution that halves, or of the entrance.
+  scales, layers = _PEER['num_hierarchies'], _PEER['num_resnet']
+  return scales * layers + scales * (layers + 1) - 1
 
 
 def _size(module):

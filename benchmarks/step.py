@@ -25,9 +25,8 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd import loop, program
 from tfp_rd.network import convolutional
 
-__all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main']
+__all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 
-_ARCHITECTURE = '---'
 _STEPS_PER_CALL = 50
 _DEFAULTS = config_lib.TrainingConfig()
 # As each of the processes of a grid has it.
@@ -47,6 +46,7 @@ def main() -> None:
       here, 'eager_speedup', environment=_ONE_THREAD
     ),
     'fit': fresh.measure(here, 'fit_overhead'),
+    'vamp': fresh.measure(here, 'vamp_ratio'),
   }
   print(json.dumps(record))
 
@@ -187,27 +187,61 @@ def fit_overhead(
   }
 
 
-def _build(images, *, size='small', dropout=0.0):
+def vamp_ratio(
+  *, num_steps=_STEPS_PER_CALL, num_pairs=7, **sizes
+) -> dict[str, float]:
+  """Compares steps on digits of two marginals behind the flow encoder.
+
+  Args:
+    num_steps: Steps of one timed call.
+    num_pairs: How often both are timed.
+    **sizes: As `tfp_rd.build` takes them.
+
+  Returns:
+    `vamp_ratio`, the median of the time of `+-v` / that of `+-+`, and both.
+  """
+  digits = dataset_lib.load(config_lib.DataConfig('digits'))
+  vamp, flow = (
+    _compiled_steps(
+      digits.train,
+      architecture=signs,
+      dropout=digits.dropout,
+      batch_size=_DEFAULTS.batch_size,
+      steps_per_call=num_steps,
+      **sizes,
+    )[0]
+    for signs in ('+-v', '+-+')
+  )
+  vamp_s, flow_s = timing.in_turn(vamp, flow, num_pairs=num_pairs)
+  return {
+    'vamp_ratio': round(timing.median_ratio(vamp_s, flow_s), 2),
+    'vamp_step_ms': round(1e3 * statistics.median(vamp_s) / num_steps, 2),
+    'flow_step_ms': round(1e3 * statistics.median(flow_s) / num_steps, 2),
+  }
+
+
+def _build(images, *, architecture='---', size='small', **settings):
   return tfp_rd.build(
-    _ARCHITECTURE,
+    architecture,
     image_shape=images.shape[1:],
     size=size,
-    dropout=dropout,
+    pseudo_inputs=images,
     seed=0,
+    **settings,
   )
 
 
 def _compiled_steps(
-  images, *, size='small', dropout=0.0, batch_size, steps_per_call, **settings
+  images, *, batch_size, steps_per_call, weight_averaging=0.0, **settings
 ):
   """Returns a function that takes `steps_per_call` steps, and its graph."""
   objective = tfp_rd.BetaElbo()
   steps = program.Program(
-    _build(images, size=size, dropout=dropout),
+    _build(images, **settings),
     objective,
     batch_size=batch_size,
     steps_per_call=steps_per_call,
-    **settings,
+    weight_averaging=weight_averaging,
   )
   inputs = loop.make_inputs(
     images,

@@ -94,6 +94,8 @@ def draw(
   decoding = model.decoder(latent, seed=decoder_seed)
   # Not every distribution broadcasts the images over the draws.
   repeated = tf.broadcast_to(x, tf.concat([[num_samples], tf.shape(x)], 0))
+  if x.dtype.is_integer and decoding.dtype in (tf.float32, tf.float64):
+    repeated = tf.cast(repeated, decoding.dtype)  # Counts, to tfd.Poisson.
   draws = Draws(
     distortion=-decoding.log_prob(repeated),
     encoding_log_prob=encoding_log_prob,

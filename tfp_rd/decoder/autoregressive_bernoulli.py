@@ -30,7 +30,10 @@ class AutoregressiveBernoulli(tfd.Distribution):
 
   `sample(..., first_rows=rows)` completes images: `rows [..., R, W, C]` in
   {0, 1}, broadcast against the batch, are observed, and the rest is drawn
-  given them.
+  given them.  `sample` alone takes them.
+
+  The variables behind the functions are not among those of the distribution;
+  they are the decoder's.
 
   #### Examples
 
@@ -110,10 +113,12 @@ class AutoregressiveBernoulli(tfd.Distribution):
     leading = tf.concat([[n], self.batch_shape_tensor()], 0)
     shape = tf.concat([leading, self.event_shape_tensor()], 0)
     uniforms = initial.uniform(
-      shape, seed=tfp.random.sanitize_seed(seed), dtype=self.dtype
+      shape,
+      seed=tfp.random.sanitize_seed(None) if seed is None else seed,
+      dtype=self.dtype,
     )
     if first_rows is not None:
-      uniforms = _observe(uniforms, first_rows)
+      uniforms = self._observe(uniforms, tf.convert_to_tensor(first_rows))
     flat = tf.reshape(uniforms, [-1, *self.event_shape])
     draw = self._draw_fn or self._draw_again_and_again
     return tf.reshape(draw(flat, *self._flat_parameters(leading)), shape)
@@ -132,14 +137,17 @@ class AutoregressiveBernoulli(tfd.Distribution):
     )
     return x
 
-
-def _observe(uniforms, first_rows):
-  """Puts uniforms that force the pixels in place of those of the first rows."""
-  rows = tf.convert_to_tensor(first_rows)
-  num_rows = rows.shape[-3]
-  shape = tf.shape(uniforms[..., :num_rows, :, :])
-  rows = tf.broadcast_to(tf.cast(rows, uniforms.dtype), shape)
-  # Below every probability, or above.
-  forced = tf.where(rows > 0.5, -1.0, 2.0)
-  forced = tf.cast(forced, uniforms.dtype)
-  return tf.concat([forced, uniforms[..., num_rows:, :, :]], axis=-3)
+  def _observe(self, uniforms, rows):
+    """Puts uniforms that force the first rows in place of theirs."""
+    height, *row_shape = self.event_shape
+    if rows.shape[-2:] != row_shape or not rows.shape[-3] <= height:
+      raise ValueError(
+        f'first_rows has shape {rows.shape}; give [..., R, *{row_shape}] with '
+        f'at most {height} rows R.'
+      )
+    num_rows = rows.shape[-3]
+    shape = tf.shape(uniforms[..., :num_rows, :, :])
+    is_on = tf.broadcast_to(tf.cast(rows, uniforms.dtype) > 0.5, shape)
+    # Below every probability, or above.
+    forced = tf.cast(tf.where(is_on, -1.0, 2.0), uniforms.dtype)
+    return tf.concat([forced, uniforms[..., num_rows:, :, :]], axis=-3)

@@ -18,6 +18,8 @@ of the weights, since causality lies in the forward pass.
      https://arxiv.org/abs/1711.00464
 """
 
+import math
+
 import tensorflow as tf
 
 from tfp_rd.decoder import autoregressive_bernoulli
@@ -30,8 +32,8 @@ SIZES = {
   'paper': {'features': 64, 'num_scales': 3, 'num_layers': 2},
 }
 
-# Planes through which z reaches every pixel.
-_NUM_PLANES = 4
+# Planes through which z reaches the pixels.
+_NUM_PLANES = {'everywhere': 4, 'concatenated': 1}
 
 
 class PixelCNN(tf.Module):
@@ -57,9 +59,12 @@ class PixelCNN(tf.Module):
     seed: Seed of the initial weights.
     dtype: Type of the weights.
 
-  A density is one pass over the image, and a sample costs little more: see
-  `tfp_rd.network.causal_sampler`.  The first sample traces its loops, which
-  takes seconds.
+  A density is one pass over the image, and a sample takes as long as three or
+  four: see `tfp_rd.network.causal_sampler`.  The first sample traces its
+  loops, which takes seconds.
+
+  Raises:
+    ValueError: `conditioning` is neither of the two.
   """
 
   def __init__(
@@ -77,15 +82,18 @@ class PixelCNN(tf.Module):
     dtype='float32',
   ):
     super().__init__()
-    height, width, channels = image_shape
+    if conditioning not in _NUM_PLANES:
+      raise ValueError(
+        f'conditioning is {conditioning!r}; choose one of {[*_NUM_PLANES]}.'
+      )
     seeds = initial.split(seed, 3)
-    self._map_shape = [height, width]
-    self._num_channels = channels
+    self._image_shape = tuple(image_shape)
+    self._condition_size = condition_size
     self._is_concatenated = conditioning == 'concatenated'
-    num_planes = 1 if self._is_concatenated else _NUM_PLANES
+    self._num_planes = _NUM_PLANES[conditioning]
     self._planes = gated.GatedDense(
       latent_size,
-      height * width * num_planes,
+      math.prod(image_shape[:2]) * self._num_planes,
       condition_size=condition_size,
       seed=seeds[0],
       dtype=dtype,
@@ -93,8 +101,11 @@ class PixelCNN(tf.Module):
     self._spread = (
       None
       if self._is_concatenated
-      else gated.Dense(num_planes, 2 * features, seed=seeds[1], dtype=dtype)
+      else gated.Dense(
+        self._num_planes, 2 * features, seed=seeds[1], dtype=dtype
+      )
     )
+    channels = image_shape[-1]
     self._network = causal.CausalNetwork(
       channels + self._is_concatenated,
       channels,
@@ -107,18 +118,22 @@ class PixelCNN(tf.Module):
       dtype=dtype,
     )
     # Traced once, for any number of images.
+    num_maps = self._num_planes if self._is_concatenated else 2 * features
     self._draw = tf.function(
       self._draw_pixels,
       autograph=False,
-      input_signature=[
-        tf.TensorSpec([None, height, width, size], dtype)
-        for size in (
-          channels,
-          num_planes if self._is_concatenated else 2 * features,
-        )
-      ]
-      + [tf.TensorSpec([None, condition_size], dtype)] * bool(condition_size),
+      input_signature=self._draw_signature(num_maps, dtype),
     )
+
+  def _draw_signature(self, num_maps, dtype):
+    height, width, channels = self._image_shape
+    specs = [
+      tf.TensorSpec([None, height, width, size], dtype)
+      for size in (channels, num_maps)
+    ]
+    if self._condition_size:
+      specs.append(tf.TensorSpec([None, self._condition_size], dtype))
+    return specs
 
   def __call__(self, z, *, condition=None, seed=None):
     """Decodes codes.
@@ -131,21 +146,20 @@ class PixelCNN(tf.Module):
     Returns:
       A distribution with batch shape `[...]` and event shape `[H, W, C]`.
     """
+    condition = condition if self._condition_size else None
     flat, leading = batch.flatten(z, 1)
     planes = self._planes(flat, batch.rows(condition, leading))
-    maps = tf.reshape(planes, [-1, *self._map_shape, self._num_planes(planes)])
+    height, width, channels = self._image_shape
+    maps = tf.reshape(planes, [-1, height, width, self._num_planes])
     if self._spread is not None:
       maps = self._spread(maps)
     return autoregressive_bernoulli.AutoregressiveBernoulli(
       lambda x, m, c: self._logits(x, m, c, seed),
       batch.restore(maps, leading),
       condition=condition,
-      num_channels=self._num_channels,
+      num_channels=channels,
       draw_fn=self._draw_flat if seed is None else None,
     )
-
-  def _num_planes(self, planes):
-    return planes.shape[-1] // (self._map_shape[0] * self._map_shape[1])
 
   def _logits(self, x, maps, condition, seed):
     return self._network(

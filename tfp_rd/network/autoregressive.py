@@ -54,6 +54,11 @@ class MaskedAutoregressive(tfb.Bijector):
     name='masked_autoregressive',
   ):
     parameters = dict(locals())
+    if (context is not None) != network.has_context:
+      raise ValueError(
+        f'context is {context}, and the network has '
+        f'{"one" if network.has_context else "none"}; give both or neither.'
+      )
     self._network = network
     self._context = context
     self._reverse = reverse

@@ -7,11 +7,9 @@ See `tfp_rd.network.causal_sampler`, whose loop it is.
 import tensorflow as tf
 
 from tfp_rd.network import causal
+from tfp_rd.network.causal_layer import CORNER
 
 __all__ = ['Turn', 'reach', 'side', 'up']
-
-# The corner stream.
-_CORNER = 1
 
 
 def reach(network) -> int:
@@ -41,7 +39,7 @@ class Turn:
     read: By name, what is known of this turn, `[columns, N, ...]`.
   """
 
-  def __init__(self, network, condition, r, names, last, read):
+  def __init__(self, network, *, condition, r, names, last, read):
     self._network = network
     self._condition = condition
     self._r = r
@@ -70,12 +68,12 @@ class Turn:
 
     def apply(n, h, shortcut):
       both = causal.join_sides(read(side(n)), shortcut)
-      branch = network.layers[n].branches[_CORNER]
+      branch = network.layers[n].branches[CORNER]
       return branch(h, both, self._condition, convolve=convolve)
 
     def deeper(scale, h, inner):
       below, right = (self._r >> scale) % 2, (c >> scale) % 2
-      conv = network.halvings[scale].convs[_CORNER]
+      conv = network.halvings[scale].convs[CORNER]
       if below:
         self._write(self._names[conv], h)
         doubled = read(up(scale))
@@ -83,7 +81,7 @@ class Turn:
         self._write(self._names[conv], h)
         doubled = self._left[up(scale)]
       else:
-        double = network.doublings[scale].maps[_CORNER]
+        double = network.doublings[scale].maps[CORNER]
         doubled = double(inner(convolve(conv, h)))
         self._write(up(scale), doubled)
       return tf.split(doubled, 4, axis=-1)[2 * below + right]

@@ -14,11 +14,9 @@ alone.  Maps are `[W, N, features]` here, columns first.
 import tensorflow as tf
 
 from tfp_rd.network import causal_pixels
+from tfp_rd.network.causal_layer import CORNER, VERTICAL
 
 __all__ = ['sample']
-
-# The streams.
-_VERTICAL, _CORNER = 0, 1
 
 
 def sample(network, uniforms, *, planes=None, maps=None, condition=None):
@@ -33,7 +31,8 @@ def sample(network, uniforms, *, planes=None, maps=None, condition=None):
 
   Returns:
     `[N, H, W, C]`: what drawing pixel by pixel gives, up to rounding.  Costs
-    the arithmetic of about one pass in H W small steps, which XLA runs fast.
+    the arithmetic of about one pass, in H W small steps.  To be called in a
+    `tf.function`, whose graph has loops in place of pixels.
   """
   height, width, num_channels = uniforms.shape[1:]
   given = {
@@ -43,11 +42,14 @@ def sample(network, uniforms, *, planes=None, maps=None, condition=None):
   if maps is not None:
     given['maps'] = _by_rows(network, maps)
   num_rows, _, padded_width = given['told'].shape[:3]
-  convs = _convs_of(network, _VERTICAL) | _convs_of(network, _CORNER)
+  convs = _convs_of(network, VERTICAL) | _convs_of(network, CORNER)
 
   def paint(n, images, entered, memory):
     rows = _Rows(
-      network, condition, entered, dict(zip(convs, memory, strict=True))
+      network,
+      condition=condition,
+      entered=entered,
+      memory=dict(zip(convs, memory, strict=True)),
     )
     x = rows.paint({name: value[n] for name, value in given.items()})
     return n + 1, images.write(n, x), rows.entered, [*rows.memory.values()]
@@ -114,7 +116,7 @@ class _Rows:
     memory: For each convolution the last row of its input.
   """
 
-  def __init__(self, network, condition, entered, memory):
+  def __init__(self, network, *, condition, entered, memory):
     self.entered = entered
     self.memory = memory
     self._network = network
@@ -134,10 +136,10 @@ class _Rows:
   def _paint_row(self, r, read):
     begin = read.pop('maps', None)
     begin = [0.0, 0.0] if begin is None else tf.split(begin, 2, axis=-1)
-    for n, side in self._vertical(r, begin[_VERTICAL]).items():
+    for n, side in self._vertical(r, begin[VERTICAL]).items():
       read[causal_pixels.side(n)] = side
     entrance = self._network.entrance.corner
-    read['entrance'] = entrance.of_above(self.entered[1]) + begin[_CORNER]
+    read['entrance'] = entrance.of_above(self.entered[1]) + begin[CORNER]
     return self._corner(r, read)
 
   def _vertical(self, r, begin):
@@ -151,15 +153,15 @@ class _Rows:
       return conv.of_rows(above, row)
 
     def apply(n, h, shortcut):
-      branch = self._network.layers[n].branches[_VERTICAL]
+      branch = self._network.layers[n].branches[VERTICAL]
       found[n] = branch(h, shortcut, condition, convolve=convolve)
       return found[n]
 
     def deeper(scale, h, inner):
       below = (r >> scale) % 2
-      h = convolve(self._network.halvings[scale].convs[_VERTICAL], h)
+      h = convolve(self._network.halvings[scale].convs[VERTICAL], h)
       if not below:
-        double = self._network.doublings[scale].maps[_VERTICAL]
+        double = self._network.doublings[scale].maps[VERTICAL]
         self._doubled[scale] = double(inner(h))
       return _row_of_doubled(self._doubled[scale], below)
 
@@ -170,7 +172,7 @@ class _Rows:
   def _corner(self, r, read):
     """Draws the pixels of row r, left to right, and remembers the row."""
     network = self._network
-    convs = _convs_of(network, _CORNER)
+    convs = _convs_of(network, CORNER)
     names = {conv: f'conv {n}' for n, conv in enumerate(convs)}
     writes = {'x': (0, read['uniforms'].shape[-1])}
     writes['entered'] = (0, self.entered[0].shape[-1])
@@ -183,7 +185,7 @@ class _Rows:
       if not r % (2 << scale):
         writes[causal_pixels.up(scale)] = (
           scale + 1,
-          doubling.maps[_CORNER].output_size,
+          doubling.maps[CORNER].output_size,
         )
       elif not r % (1 << scale):
         read[causal_pixels.up(scale)] = self._doubled_corner[scale]
@@ -202,7 +204,12 @@ class _Rows:
     num_images, dtype = tf.shape(read['told'])[1], read['told'].dtype
     wrote = tf.scan(
       lambda last, now: causal_pixels.Turn(
-        self._network, self._condition, r, names, last, now
+        self._network,
+        condition=self._condition,
+        r=r,
+        names=names,
+        last=last,
+        read=now,
       ).draw(),
       {
         name: _part(value, value.shape[0] * reach // width)

@@ -83,6 +83,11 @@ class MaskedNetwork(tf.Module):
       else None
     )
 
+  @property
+  def has_context(self) -> bool:
+    """Whether units see a context."""
+    return self._context_kernel is not None
+
   def __call__(self, x, context=None):
     """Computes all outputs in one pass.
 
@@ -127,9 +132,12 @@ class MaskedNetwork(tf.Module):
     x = triangular.solve(
       tf.transpose(batch.rows(y, leading)),
       step,
-      self._masked_kernels(),
-      [tf.transpose(bias), *(b[:, tf.newaxis] for b in self._biases[1:])],
-      self._degrees,
+      kernels=self._masked_kernels(),
+      biases=[
+        tf.transpose(bias),
+        *(b[:, tf.newaxis] for b in self._biases[1:]),
+      ],
+      degrees=self._degrees,
     )
     shape = tf.concat([leading, [self.event_size]], 0)
     x = tf.reshape(tf.transpose(x), shape)
@@ -140,7 +148,7 @@ class MaskedNetwork(tf.Module):
 
   def _context_bias(self, context):
     bias = self._biases[0]
-    if self._context_kernel is None:
+    if not self.has_context:
       return tf.convert_to_tensor(bias)
     return tf.tensordot(context, self._context_kernel, 1) + bias
 

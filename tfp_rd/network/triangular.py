@@ -25,7 +25,7 @@ import tensorflow as tf
 __all__ = ['solve']
 
 
-def solve(y, step, kernels, biases, degrees) -> tf.Tensor:
+def solve(y, step, *, kernels, biases, degrees) -> tf.Tensor:
   """Solves for x, with exact first derivatives.
 
   Args:
@@ -41,7 +41,7 @@ def solve(y, step, kernels, biases, degrees) -> tf.Tensor:
     x: `[D, N]`.
 
   Raises:
-    NotImplementedError: A second derivative is taken.
+    NotImplementedError: A second derivative is taken, or a forward-mode one.
   """
   num_layers = len(kernels)
 
@@ -63,8 +63,8 @@ def solve(y, step, kernels, biases, degrees) -> tf.Tensor:
 
 def _no_second_derivative(*_):
   raise NotImplementedError(
-    'second derivatives through the solution of a masked network are not '
-    'implemented; take them through its fast direction.'
+    'second derivatives, and forward-mode ones, through the solution of a '
+    'masked network are not implemented; take them through its fast direction.'
   )
 
 
@@ -154,7 +154,7 @@ def _slopes(y, step, outputs):
     tape.watch([y, outputs])
     each = tf.reshape(outputs, [y.shape[0], num_outputs, tf.shape(y)[1]])
     x = step(y, *tf.unstack(each, axis=1))
-  return tape.gradient(x, [y, outputs])
+  return tape.gradient(x, [y, outputs], unconnected_gradients='zero')
 
 
 @dataclasses.dataclass(frozen=True)
