@@ -7,6 +7,7 @@ Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
 last line is one JSON record; README.md says what its ratios mean.
 """
 
+import functools
 import json
 import statistics
 import tempfile
@@ -37,16 +38,14 @@ _ONE_THREAD = dict.fromkeys(
 
 def main() -> None:
   """Take all measurements, each in a process of its own, and print them."""
-  here = 'benchmarks.step'
+  measure = functools.partial(fresh.measure, 'benchmarks.step')
   record = {
     **fresh.machine(),
-    'paper': fresh.measure(here, 'flop_share'),
-    'digits': fresh.measure(here, 'eager_speedup'),
-    'digits_one_thread': fresh.measure(
-      here, 'eager_speedup', environment=_ONE_THREAD
-    ),
-    'fit': fresh.measure(here, 'fit_overhead'),
-    'vamp': fresh.measure(here, 'vamp_ratio'),
+    'paper': measure('flop_share'),
+    'digits': measure('eager_speedup'),
+    'digits_one_thread': measure('eager_speedup', environment=_ONE_THREAD),
+    'fit': measure('fit_overhead'),
+    'vamp': measure('vamp_ratio'),
   }
   print(json.dumps(record))
 
@@ -190,22 +189,12 @@ def fit_overhead(
 def vamp_ratio(
   *, num_steps=_STEPS_PER_CALL, num_pairs=7, **sizes
 ) -> dict[str, float]:
-  """Compares steps on digits of two marginals behind the flow encoder.
-
-  Args:
-    num_steps: Steps of one timed call.
-    num_pairs: How often both are timed.
-    **sizes: As `tfp_rd.build` takes them.
-
-  Returns:
-    `vamp_ratio`, the median of the time of `+-v` / that of `+-+`, and both.
-  """
+  """Compares steps on digits, `+-v` / `+-+`; `sizes` are those of `build`."""
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
   vamp, flow = (
     _compiled_steps(
       digits.train,
       architecture=signs,
-      dropout=digits.dropout,
       batch_size=_DEFAULTS.batch_size,
       steps_per_call=num_steps,
       **sizes,
@@ -213,10 +202,10 @@ def vamp_ratio(
     for signs in ('+-v', '+-+')
   )
   vamp_s, flow_s = timing.in_turn(vamp, flow, num_pairs=num_pairs)
+  step_ms = [1e3 * statistics.median(s) / num_steps for s in (vamp_s, flow_s)]
   return {
     'vamp_ratio': round(timing.median_ratio(vamp_s, flow_s), 2),
-    'vamp_step_ms': round(1e3 * statistics.median(vamp_s) / num_steps, 2),
-    'flow_step_ms': round(1e3 * statistics.median(flow_s) / num_steps, 2),
+    'step_ms': [round(ms, 2) for ms in step_ms],
   }
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks count, compare and weigh is what they say."""
 
+import pathlib
 import subprocess
 import sys
 import time
@@ -8,9 +9,10 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 import tfp_rd
-from benchmarks import flops, memory, step, timing
+from benchmarks import flops, flows, fresh, memory, sampling, step, timing
 from tfp_rd.network import convolutional
 
 
@@ -237,6 +239,99 @@ def test_every_measurement_can_be_taken():
   fit = step.fit_overhead(steps_per_call=2, calls_a_block=2, num_blocks=1)
   assert fit['fit_overhead'] > 0
   assert set(step.eager_speedup(num_steps=2, num_pairs=1)) >= {'eager_speedup'}
+
+
+@pytest.mark.parametrize(
+  ('function', 'ratios'),
+  [
+    (flows.inversion, {'inversion_speedup', 'inversion_passes'}),
+    (flows.gradient, {'gradient_speedup'}),
+  ],
+)
+def test_flows_can_be_timed(function, ratios):
+  found = function(
+    event_size=4, hidden_sizes=(16, 16), num_rows=100, num_pairs=1
+  )
+  assert all(found[name] > 0 for name in ratios)
+  # Seconds are rounded, to none in so small a case.
+  assert all(found[name] >= 0 for name in found)
+  assert all(name.endswith('_s') for name in set(found) - ratios)
+
+
+def test_samples_can_be_timed():
+  found = sampling.against_peer(batch_size=2, side=4, num_pairs=1)
+  for name in ('speedup', 'passes', 'first_s', 'decoder_parameters'):
+    assert found.pop(name) > 0
+  assert set(found) == {
+    'sample_s',
+    'log_prob_s',
+    'peer_sample_s',
+    'parameters',
+    'peer_parameters',
+    'depth',
+    'peer_depth',
+  }
+  assert all(value >= 0 for value in found.values())
+  (by_side,) = sampling.growth(
+    sides=(2, 4), batch_size=2, num_repeats=1
+  ).values()
+  assert [*by_side] == [2, 4]
+  assert min(by_side.values()) > 0
+
+
+def test_the_flows_that_are_compared_have_as_many_weights():
+  ours, theirs, row = flows._bijectors(64, (640, 640, 640), 1)
+  theirs.inverse(row)  # Keras makes the weights when it is called.
+  sizes = [size_of(bijector) for bijector in (ours, theirs)]
+  assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
+
+
+def test_the_samplers_that_are_compared_have_as_many_weights():
+  decoder, *_ = sampling._ours(28, 1)
+  peer, _ = sampling._peer(28, 1)
+  size = size_of(decoder._network)
+  assert size == pytest.approx(size_of(peer), rel=0.1)
+  # Each residual layer of the peer has one dropout in each of two streams.
+  dropouts = [
+    submodule
+    for submodule in peer.network.submodules
+    if isinstance(submodule, tf_keras.layers.Dropout)
+  ]
+  assert len(dropouts) == 2 * sampling._peer_depth()
+
+
+def size_of(module):
+  return sum(int(tf.size(v)) for v in module.trainable_variables)
+
+
+@pytest.mark.parametrize('side', [0, 1], ids=['ours', 'theirs'])
+def test_the_flows_that_are_compared_solve_such_equations(side):
+  # y_i * exp(s_i(x_<i)) + m_i(x_<i), whose log-det is the sum of the s_i.
+  *bijectors, rows = flows._bijectors(3, (16, 16), 1)
+  bijector, y = bijectors[side], rows[0]
+  bijector.inverse(rows)  # Keras makes the weights when it is called.
+  for v in bijector.trainable_variables:
+    if v.shape.rank == 1:  # TFP's kernels are masked in training alone.
+      v.assign_add(0.1 * np.random.RandomState(0).randn(*v.shape))
+  with tf.GradientTape() as tape:
+    tape.watch(y)
+    x = bijector.forward(y)
+  jacobian = tape.jacobian(x, y).numpy()
+  np.testing.assert_array_equal(np.triu(jacobian, 1), 0.0)
+  assert (jacobian[np.tril_indices(3, -1)] != 0.0).all()
+  assert (np.diag(jacobian) != 1.0).all()
+  _, expected = np.linalg.slogdet(jacobian)
+  log_det = bijector.forward_log_det_jacobian(tf.identity(y), 1)
+  np.testing.assert_allclose(log_det, expected, atol=1e-5)
+  y = bijector.inverse(tf.identity(x))
+  np.testing.assert_allclose(y, rows[0], atol=1e-5)
+
+
+def test_a_fresh_process_has_the_keywords_and_the_environment(monkeypatch):
+  monkeypatch.chdir(pathlib.Path(__file__).parents[1])
+  environment = {'VARIABLE_OF_A_TEST': 'a value'}
+  found = fresh.measure('os', 'getenv', environment, key='VARIABLE_OF_A_TEST')
+  assert found == 'a value'
 
 
 def test_both_sides_are_timed_alternately():

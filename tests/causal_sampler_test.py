@@ -6,14 +6,16 @@ import pytest
 import tensorflow as tf
 
 from tfp_rd.decoder import pixel_cnn
-from tfp_rd.network import causal, causal_sampler, initial
+from tfp_rd.network import causal, causal_pixels, causal_sampler, initial
 
 
-def network_of(*, scales=2, layers=1, planes=0, dtype='float64'):
+def network_of(
+  *, channels=1, features=4, scales=2, layers=1, planes=0, dtype='float64'
+):
   network = causal.CausalNetwork(
-    1 + planes,
-    1,
-    features=4,
+    channels + planes,
+    channels,
+    features=features,
     num_scales=scales,
     num_layers=layers,
     seed=1,
@@ -39,9 +41,11 @@ def one_pixel_after_another(logits_fn, uniforms):
   return x
 
 
-def inputs_of(shape, count, *, planes=0, maps=True, dtype='float64'):
+def inputs_of(
+  shape, count, *, channels=1, planes=0, maps=True, dtype='float64'
+):
   random = np.random.RandomState(0)
-  uniforms = tf.constant(random.rand(count, *shape, 1), dtype)
+  uniforms = tf.constant(random.rand(count, *shape, channels), dtype)
   sides = {}
   if planes:
     sides['planes'] = tf.constant(random.randn(count, *shape, planes), dtype)
@@ -57,11 +61,14 @@ def inputs_of(shape, count, *, planes=0, maps=True, dtype='float64'):
     ((5, 7), {'planes': 2}),
     ((6, 3), {'scales': 1, 'layers': 2}),
     ((9, 6), {'scales': 3}),
+    ((4, 5), {'channels': 2}),
+    ((3, 3), {'channels': 2, 'planes': 1}),
   ],
 )
 def test_the_images_are_those_of_the_naive_loop(shape, settings):
   network = network_of(**settings)
-  uniforms, sides = inputs_of(shape, 20, planes=settings.get('planes', 0))
+  sizes = {k: v for k, v in settings.items() if k in ('channels', 'planes')}
+  uniforms, sides = inputs_of(shape, 20, **sizes)
   expected = one_pixel_after_another(lambda x: network(x, **sides), uniforms)
   assert 0.1 < expected.mean() < 0.9
 
@@ -123,6 +130,21 @@ def test_eager_graph_and_xla_draw_the_same_images():
   # By iteration, as a decoder with dropout draws.
   again = decoder(z, condition=c).copy(draw_fn=None)
   np.testing.assert_array_equal(again.sample(5, seed=tf.constant([0, 1])), x)
+
+
+def test_padded_images_are_the_same_under_xla():
+  network = network_of(features=2)
+  uniforms, _ = inputs_of((5, 7), 6, maps=False)
+  for size in (5, 7):
+    assert size % causal_pixels.reach(network)
+  expected = one_pixel_after_another(network, uniforms)
+  assert 0.1 < expected.mean() < 0.9
+  compiled = tf.function(
+    lambda u: causal_sampler.sample(network, u),
+    autograph=False,
+    jit_compile=True,
+  )
+  np.testing.assert_array_equal(compiled(uniforms), expected)
 
 
 @pytest.mark.parametrize('conditioning', ['everywhere', 'concatenated'])

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One contract for every public part; a part that is missing fails.
 
-A part returns a distribution, a map returns tensors.  Each has one entry below
-that says how it is made and called, and goes through all tests of its kind.
+A part returns a distribution, a map returns tensors, a rate adds a loss.  Each
+has one entry below that says how it is made and called, and goes through all
+tests of its kind.
 """
 
+import ast
 import importlib
 import inspect
 import itertools
@@ -17,12 +19,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 import tfp_rd
-from tfp_rd import architecture, checkpoint, testing
+from tfp_rd import architecture, checkpoint, layer, testing
 from tfp_rd.decoder import autoregressive_bernoulli, deconvolutional, pixel_cnn
 from tfp_rd.encoder import gaussian, inverse_autoregressive
-from tfp_rd.marginal import masked_autoregressive, standard_normal, vamp
+from tfp_rd.marginal import (
+  masked_autoregressive,
+  mixture,
+  standard_normal,
+  vamp,
+)
 from tfp_rd.network import (
   autoregressive,
   batch,
@@ -30,6 +38,7 @@ from tfp_rd.network import (
   causal_layer,
   convolutional,
   gated,
+  initial,
   masked,
 )
 
@@ -57,6 +66,7 @@ class Case(NamedTuple):
     result: Shape of an event, or shapes of the tensors without leading axes.
     call: Function of the module, its inputs, and `condition` if there is one.
     has_condition: Whether it takes a condition.
+    leading: Some leading shapes that it takes.
   """
 
   make: Callable
@@ -64,11 +74,18 @@ class Case(NamedTuple):
   result: tuple
   call: Callable = lambda module, *inputs, **kwargs: module(*inputs, **kwargs)
   has_condition: bool = True
+  leading: tuple = ((), (3,), (2, 3))
 
 
 def encoder_of_a_flow(**kwargs):
   return inverse_autoregressive.InverseAutoregressive(
     SHAPE, LATENT_SIZE, hidden_sizes=(8, 8), num_steps=2, **kwargs
+  )
+
+
+def head_of_a_flow(seed, **kwargs):
+  return inverse_autoregressive.InverseAutoregressiveHead(
+    5, LATENT_SIZE, hidden_sizes=(8, 8), seeds=initial.split(seed, 3), **kwargs
   )
 
 
@@ -99,7 +116,7 @@ def pixels_of_a_network(module, maps, condition=None):
 
 def mixture_of_an_encoder(module, condition=None):
   return vamp.VampMixture(
-    module._encoder, module.pseudo_inputs, module._weights, condition=condition
+    module._encoder, module.pseudo_inputs, module._logits, condition=condition
   )
 
 
@@ -119,6 +136,12 @@ def flow_of_a_network(module, condition=None):
   )
 
 
+def built(module, input_size):
+  """Makes the variables of a layer of Keras, which takes batches alone."""
+  module.build([None, input_size])
+  return module
+
+
 def each(modules, values):
   return [m(v) for m, v in zip(modules, values, strict=True)]
 
@@ -135,6 +158,9 @@ PARTS = {
   ),
   'encoder.inverse_autoregressive.InverseAutoregressive': Case(
     encoder_of_a_flow, (SHAPE,), LATENT
+  ),
+  'encoder.inverse_autoregressive.InverseAutoregressiveHead': Case(
+    head_of_a_flow, ((5,),), LATENT, has_condition=False
   ),
   'marginal.standard_normal.StandardNormal': Case(
     lambda dtype, **_: standard_normal.StandardNormal(LATENT_SIZE, dtype=dtype),
@@ -184,6 +210,28 @@ PARTS = {
   ),
   'network.autoregressive.MaskedAutoregressive': Case(
     masked_network, (), LATENT, call=flow_of_a_network
+  ),
+  'layer.InverseAutoregressive': Case(
+    lambda **kwargs: built(
+      layer.InverseAutoregressive(
+        LATENT_SIZE, hidden_sizes=(8, 8), num_steps=2, **kwargs
+      ),
+      5,
+    ),
+    ((5,),),
+    LATENT,
+    has_condition=False,
+    leading=((3,), (2, 3)),
+  ),
+  'layer.AutoregressiveBernoulli': Case(
+    lambda **kwargs: built(
+      layer.AutoregressiveBernoulli(SHAPE, features=2, num_scales=1, **kwargs),
+      LATENT_SIZE,
+    ),
+    (LATENT,),
+    SHAPE,
+    has_condition=False,
+    leading=((3,), (2, 3)),
   ),
 }
 
@@ -300,21 +348,30 @@ CHOICES = [
 ]
 PART_CHOICES = [choice for choice in CHOICES if choice[0] in PARTS]
 
-# What is no part and no map, and the test that proves it.
+# Layers around an encoder, made of it and of the keywords `dtype` and `weight`.
+RATES = {
+  'layer.MaskedAutoregressiveRate': lambda encoder, **kwargs: (
+    layer.MaskedAutoregressiveRate(
+      encoder, hidden_sizes=(6,), num_steps=2, **kwargs
+    )
+  ),
+  'layer.StandardNormalRate': layer.StandardNormalRate,
+  'layer.VampRate': lambda encoder, **kwargs: layer.VampRate(
+    encoder, pseudo_inputs=3, **kwargs
+  ),
+}
+
+# What is none of these, and the test that proves it.
 ELSEWHERE = {
-  'layer.AutoregressiveBernoulli': 'layer_test',
-  'layer.InverseAutoregressive': 'layer_test',
-  'layer.MaskedAutoregressiveRate': 'layer_test',
-  'layer.StandardNormalRate': 'layer_test',
-  'layer.VampRate': 'layer_test',
   'layer.distortion': 'layer_test',
-  'marginal.mixture': 'vamp_test',
+  'marginal.mixture': 'conformance_test',
   'network.batch': 'conformance_test',
-  'network.causal_pixels': 'pixel_cnn_test',
-  'network.causal_sampler': 'pixel_cnn_test',
+  'network.causal_pixels': 'causal_sampler_test',
+  'network.causal_sampler': 'causal_sampler_test',
   'network.initial': 'initial_test',
   'network.triangular': 'masked_test',
 }
+COVERED = [*CASES, *RATES, *ELSEWHERE]
 
 
 def make(name, *, seed=1, dtype='float32', condition_size=0):
@@ -387,28 +444,58 @@ def assert_complete(covered):
   missing = sorted(public_names() - {name.split(' ')[0] for name in covered})
   assert not missing, (
     f'{missing} went through no contract; give each an entry in PARTS (it '
-    'returns a distribution) or MAPS (it returns tensors), or in ELSEWHERE '
-    'with the test that proves it.'
+    'returns a distribution), MAPS (it returns tensors) or RATES (it adds a '
+    'loss), or in ELSEWHERE with the test that proves it.'
   )
 
 
 def test_every_public_part_is_in_the_contract():
-  assert_complete([*CASES, *ELSEWHERE])
-  assert {n.split(' ')[0] for n in [*CASES, *ELSEWHERE]} == public_names()
+  assert_complete(COVERED)
+  assert {n.split(' ')[0] for n in COVERED} == public_names()
 
 
-@pytest.mark.parametrize('name', [*CASES, *ELSEWHERE])
+@pytest.mark.parametrize('name', COVERED)
 def test_a_part_that_is_missing_is_named(name):
   short = name.split(' ')[0]
-  others = [n for n in [*CASES, *ELSEWHERE] if n.split(' ')[0] != short]
+  others = [n for n in COVERED if n.split(' ')[0] != short]
   with pytest.raises(AssertionError, match=short):
     assert_complete(others)
 
 
+def uses(source, name):
+  """Whether code takes an attribute of what it imported, and that is `name`.
+
+  If `name` is that of a module, any attribute of the module will do.
+  """
+  imported, taken = {}, set()
+  for node in ast.walk(ast.parse(source)):
+    if isinstance(node, ast.ImportFrom):
+      imported |= {a.name: f'{node.module}.{a.name}' for a in node.names}
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+      taken.add((node.value.id, node.attr))
+  found = {f'{imported[a]}.{b}.' for a, b in taken if a in imported}
+  return any(attribute.startswith(f'{name}.') for attribute in found)
+
+
 @pytest.mark.parametrize('name', ELSEWHERE)
-def test_what_is_proved_elsewhere_is_named_there(name):
+def test_what_is_proved_elsewhere_is_used_there(name):
   test = pathlib.Path(__file__).with_name(f'{ELSEWHERE[name]}.py')
-  assert name.split('.')[-1] in test.read_text()
+  assert uses(test.read_text(encoding='utf-8'), f'tfp_rd.{name}')
+
+
+@pytest.mark.parametrize(
+  ('source', 'is_use'),
+  [
+    ('from a.b import c\nc.f()', True),
+    ('from a import b\nb.c(1)', True),
+    ('from a.b import c', False),
+    ('from a.b import d\nd.c()', False),
+    ('from a import b\nb.cd()', False),
+    ('"""Proves a.b.c."""  # c.f()', False),
+  ],
+)
+def test_a_word_is_no_use(source, is_use):
+  assert uses(source, 'a.b.c') == is_use
 
 
 # Both types and both kinds, but not their product, which compiles samplers.
@@ -423,7 +510,9 @@ def test_what_is_proved_elsewhere_is_named_there(name):
 def test_shapes_and_densities_of_samples(name, dtype, condition_size):
   case = PARTS[name]
   module = make(name, dtype=dtype, condition_size=condition_size)
-  for leading, sample_shape in (((), (2,)), ((3,), ()), ((2, 3), (1, 2))):
+  sample_shapes = {(): (2,), (3,): (), (2, 3): (1, 2)}
+  for leading in case.leading:
+    sample_shape = sample_shapes[leading]
     distribution = call(
       name, module, leading, dtype=dtype, condition_size=condition_size
     )
@@ -540,7 +629,11 @@ def test_a_condition_has_variables_and_an_effect_only_where_asked_for(name):
     assert (one.numpy() != other.numpy()).any()
 
 
-@pytest.mark.parametrize(('name', 'condition_size'), PART_CHOICES)
+@pytest.mark.parametrize(
+  ('name', 'condition_size'),
+  # TFP wraps what a layer returns, and its wrapper cannot be copied.
+  [choice for choice in PART_CHOICES if not choice[0].startswith('layer.')],
+)
 def test_distributions_are_sliced_and_copied_as_tfp_s_are(name, condition_size):
   module = make(name, condition_size=condition_size)
   distribution = call(name, module, (4,), condition_size=condition_size)
@@ -571,6 +664,85 @@ def test_weights_survive_saving(name, tmp_path):
   found = numbers(name, call(name, other, (2,), **options))
   for one, another in zip(found, expected, strict=True):
     np.testing.assert_array_equal(one, another)
+
+
+def make_rate(name):
+  """Makes a rate in float64; no weight is zero."""
+  encoder = tf_keras.Sequential(
+    [
+      tf_keras.layers.InputLayer(SHAPE, dtype='float64'),
+      tf_keras.layers.Flatten(dtype='float64'),
+      layer.InverseAutoregressive(
+        LATENT_SIZE, hidden_sizes=(6,), num_steps=2, dtype='float64'
+      ),
+    ]
+  )
+  rate = RATES[name](encoder, dtype='float64', weight=0.5)
+  for n, v in enumerate(rate.trainable_variables):
+    v.assign_add(np.random.RandomState(n).randn(*v.shape) * 0.05)
+  return rate
+
+
+@pytest.mark.parametrize('name', RATES)
+def test_a_rate_is_a_loss_and_the_same_in_a_graph(name, monkeypatch):
+  rate, x = make_rate(name), images(5, dtype='float64')
+  # Codes without noise, which a graph would draw anew.
+  z = rate.encoder(x).bijector.forward(np.zeros([5, LATENT_SIZE]))
+  encoding_log_prob = rate.encoder(x).log_prob(z)
+  monkeypatch.setattr(rate, '_draw', lambda encoding: (z, encoding_log_prob))
+  expected = 0.5 * np.mean(encoding_log_prob - rate.marginal().log_prob(z))
+
+  def run(x):
+    return rate(x), rate.losses
+
+  for call_it in (run, tf.function(run, autograph=False)):
+    drawn, (loss,) = call_it(x)
+    assert drawn.dtype == loss.dtype == tf.float64
+    assert drawn.shape == (5, LATENT_SIZE)
+    np.testing.assert_array_equal(drawn, z)
+    np.testing.assert_allclose(loss, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize('name', RATES)
+def test_a_rate_survives_its_config_and_weights(name):
+  rate = make_rate(name)
+  other = type(rate).from_config(rate.get_config())
+  x, z = images(2, dtype='float64'), np.ones([2, LATENT_SIZE])
+
+  def log_probs(rate):
+    return [rate.encoder(x).log_prob(z), rate.marginal().log_prob(z)]
+
+  assert other.weight == 0.5
+  assert not np.allclose(log_probs(rate)[0], log_probs(other)[0])
+  other.set_weights(rate.get_weights())
+  np.testing.assert_array_equal(log_probs(rate), log_probs(other))
+
+
+@pytest.mark.parametrize('most', [1, 3, 4, 1000])
+def test_a_mixture_in_chunks_is_the_whole(most):
+  random = np.random.RandomState(0)
+  means, z = tf.constant(random.randn(4, 2)), tf.constant(random.randn(5, 2))
+  logits = tf.constant(random.randn(4))
+
+  def log_probs(points, means):
+    (z,) = points
+    return tfd.MultivariateNormalDiag(means, [1.0, 2.0]).log_prob(
+      z[..., tf.newaxis, :]
+    )
+
+  components = tfd.MultivariateNormalDiag(means, [1.0, 2.0])
+  whole = tfd.MixtureSameFamily(tfd.Categorical(logits), components)
+  found = mixture.log_density(
+    log_probs,
+    [(z, z.shape[1:])],
+    components=means,
+    log_weights=tf.nn.log_softmax(logits),
+    most=most,
+  )
+  np.testing.assert_allclose(found, whole.log_prob(z), rtol=1e-9)
+  for moment in ('mean', 'variance'):
+    value = getattr(mixture, moment)(components, logits)
+    np.testing.assert_allclose(value, getattr(whole, moment)(), rtol=1e-9)
 
 
 @pytest.mark.parametrize('leading', [(), (3,), (2, 3)])

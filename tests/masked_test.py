@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Masked networks are autoregressive, and their one-pass solution is exact.
-
-The solution is that of `network.triangular`.
-"""
+"""Masked networks are autoregressive, and their one-pass solution is exact."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import autoregressive, initial, masked
+from tfp_rd.network import autoregressive, initial, masked, triangular
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -141,6 +138,129 @@ def test_the_solution_and_its_gradients_are_those_of_the_naive_loop(
     results.append([x, *gradients])
   for fast, naive in zip(*results, strict=True):
     np.testing.assert_allclose(fast, naive, rtol=1e-9, atol=1e-9)
+
+
+def test_a_net_of_one_hidden_unit_is_solved_as_by_hand():
+  y = vectors(2, 6)
+  x = triangular.solve(
+    y,
+    lambda y_i, output: y_i + output,
+    kernels=[
+      tf.constant([[1.5], [0.0]], y.dtype),
+      tf.constant([[0.0, -0.7]], y.dtype),
+    ],
+    biases=[
+      tf.constant([[0.3]], y.dtype),
+      tf.constant([[2.0], [3.0]], y.dtype),
+    ],
+    degrees=[np.arange(2), np.ones([1], int), np.arange(2)],
+  )
+  first = y[0] + 2.0
+  second = y[1] - 0.7 * tf.nn.relu(1.5 * first + 0.3) + 3.0
+  np.testing.assert_allclose(x, [first, second], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+  'step',
+  [
+    lambda y, shift, raw: shift + tf.sin(raw),
+    lambda y, shift, raw: tf.sin(y) + shift,
+    lambda y, shift, raw: y * tf.exp(-raw),
+    lambda y, shift, raw: tf.sin(y),
+  ],
+  ids=['not y', 'not the second', 'not the first', 'no output'],
+)
+def test_what_a_step_ignores_has_no_gradient(step):
+  network = make(5, 2, [8, 6], 0)
+  y = vectors(3, 5)
+  sources = [y, *network.trainable_variables]
+  results = []
+  for solve in (
+    lambda: network.solve(y, step),
+    lambda: one_degree_after_another(network, y, step),
+  ):
+    with tf.GradientTape() as tape:
+      tape.watch(y)
+      x = solve()
+      loss = tf.reduce_sum(tf.sin(x) + 0.1 * x**2)
+    gradients = tape.gradient(loss, sources, unconnected_gradients='zero')
+    results.append([x, *gradients])
+  for fast, naive in zip(*results, strict=True):
+    np.testing.assert_allclose(fast, naive, rtol=1e-9, atol=1e-9)
+
+
+def one_degree_after_another(network, y, step):
+  x = tf.zeros_like(y)
+  for _ in range(network.event_size):
+    x = step(y, *tf.unstack(network(x), axis=-1))
+  return x
+
+
+def test_second_derivatives_of_the_solution_are_refused():
+  flow, y = flow_of(CASES[3]), vectors(4, 8)
+  with tf.GradientTape() as outer:
+    outer.watch(y)
+    with tf.GradientTape() as inner:
+      inner.watch(y)
+      loss = tf.reduce_sum(flow.forward(y) ** 2)
+    gradient = inner.gradient(loss, y)
+  with pytest.raises(NotImplementedError, match='second derivatives'):
+    outer.gradient(gradient, y)
+
+
+@pytest.mark.parametrize('num_outputs', [1, 2])
+def test_batches_of_any_size_are_solved_by_one_graph(num_outputs):
+  network = make(5, num_outputs, [8, 3], 2)
+
+  def with_gradients(y, context):
+    flow = autoregressive.MaskedAutoregressive(network, context=context)
+    with tf.GradientTape() as tape:
+      tape.watch([y, context])
+      x = flow.forward(y)
+      loss = tf.reduce_sum(tf.sin(x))
+    sources = [y, context, *network.trainable_variables]
+    return [x, *tape.gradient(loss, sources)]
+
+  compiled = tf.function(
+    with_gradients,
+    autograph=False,
+    input_signature=[tf.TensorSpec([None, n], 'float64') for n in (5, 2)],
+  )
+  outputs = compiled.get_concrete_function().structured_outputs
+  assert outputs[0].shape.as_list() == [None, 5]
+  for n in (0, 1, 4):
+    y, context = vectors(n, 5), vectors(n, 2, seed=1)
+    pairs = zip(compiled(y, context), with_gradients(y, context), strict=True)
+    for one, other in pairs:
+      assert one.shape == other.shape
+      np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    if not n:
+      gradients = compiled(y, context)[1:]
+      assert not any(np.any(g) for g in gradients)
+
+
+@pytest.mark.parametrize('case', CASES[1:4])
+def test_jacobians_of_the_solution_in_a_graph_are_those_of_the_inverse(case):
+  flow, one = flow_of(case), flow_of(case, rows=())
+
+  @tf.function(autograph=False)
+  def jacobians(rows):
+    with tf.GradientTape(persistent=True) as tape:
+      tape.watch(rows)
+      x = flow.forward(rows)
+      first = one.forward(rows[0])
+    there = tape.batch_jacobian(x, rows), tape.jacobian(first, rows)[:, 0]
+    with tf.GradientTape(persistent=True) as tape:
+      tape.watch([x, first])
+      # New tensors: the bijector's cache would answer for the old ones.
+      rows = flow.inverse(tf.identity(x))
+      row = one.inverse(tf.identity(first))
+    return there, (tape.batch_jacobian(rows, x), tape.jacobian(row, first))
+
+  for there, back in zip(*jacobians(vectors(4, case[0])), strict=True):
+    assert there.shape == back.shape
+    unit = np.broadcast_to(np.eye(case[0]), there.shape)
+    np.testing.assert_allclose(there @ back, unit, atol=1e-9)
 
 
 def test_context_and_input_broadcast_against_each_other():

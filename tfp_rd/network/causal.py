@@ -23,7 +23,10 @@ import tensorflow as tf
 
 from tfp_rd.network import causal_layer, gated, initial
 
-__all__ = ['CausalNetwork', 'inputs', 'join_sides']
+__all__ = ['CORNER', 'CausalNetwork', 'VERTICAL', 'inputs', 'join_sides']
+
+# The streams, as they stand in a layer's pairs.
+VERTICAL, CORNER = 0, 1
 
 
 class CausalNetwork(tf.Module):
@@ -108,7 +111,7 @@ class CausalNetwork(tf.Module):
       added = tf.split(self.pad(maps), 2, axis=-1)
       streams = [s + a for s, a in zip(streams, added, strict=True)]
     found = {}
-    for stream, h in enumerate(streams):
+    for stream, h in zip((VERTICAL, CORNER), streams, strict=True):
       h, found = self._over_maps(stream, h, found, condition, seed)
     return self.last(h)[:, :height, :width]
 

@@ -11,18 +11,7 @@ import tensorflow as tf
 
 from tfp_rd.network import gated, initial
 
-__all__ = [
-  'CORNER',
-  'CausalConv',
-  'Doubling',
-  'Entrance',
-  'Halving',
-  'Layer',
-  'VERTICAL',
-]
-
-# Which of a pair is of which stream.
-VERTICAL, CORNER = 0, 1
+__all__ = ['CausalConv', 'Doubling', 'Entrance', 'Halving', 'Layer']
 
 # Which of the rows i - 1, i and the columns j - 1, j, j + 1 the corner stream
 # sees at the entrance: all that comes before (i, j).

@@ -7,7 +7,7 @@ See `tfp_rd.network.causal_sampler`, whose loop it is.
 import tensorflow as tf
 
 from tfp_rd.network import causal
-from tfp_rd.network.causal_layer import CORNER
+from tfp_rd.network.causal import CORNER
 
 __all__ = ['Turn', 'reach', 'side', 'up']
 

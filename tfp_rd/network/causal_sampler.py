@@ -14,7 +14,7 @@ alone.  Maps are `[W, N, features]` here, columns first.
 import tensorflow as tf
 
 from tfp_rd.network import causal_pixels
-from tfp_rd.network.causal_layer import CORNER, VERTICAL
+from tfp_rd.network.causal import CORNER, VERTICAL
 
 __all__ = ['sample']
 

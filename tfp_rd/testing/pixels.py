@@ -17,6 +17,8 @@ __all__ = [
 
 # Pixels that are differentiated at once; bounds the memory of `assert_causal`.
 _CHUNK = 2**15
+# At which each of two checks of samples fails: once in 200,000.
+_LEVEL = 5e-6
 
 
 def all_images(height: int, width: int) -> np.ndarray:
@@ -91,7 +93,8 @@ def _chunk_sizes(size):
 def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
   """Asserts that samples follow the density, by a chi-square over all images.
 
-  A wrong distribution whose total variation from the density exceeds
+  Outcomes too rare for a chi-square may be no more frequent than binomial.  A
+  wrong distribution whose total variation from the density exceeds
   `5 * sqrt(outcomes / num_samples)` fails almost surely; a right one fails
   less than once in 100,000 seeds.
 
@@ -101,27 +104,59 @@ def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
     seed: An integer or a pair.
 
   Raises:
-    AssertionError: They do not; names the statistic.
+    AssertionError: They do not, or a pixel is neither 0 nor 1; names the
+      statistic, or the pixel.
   """
+  probs = np.exp(_log_probs(distribution).astype(np.float64))
+  x = distribution.sample(num_samples, seed=tf.constant(_pair(seed)))
+  counts = np.bincount(_outcomes(np.asarray(x)), minlength=len(probs))
+  is_common = probs * num_samples >= 5
+  rare = counts[~is_common], probs[~is_common]
+  _assert_chi_square(
+    np.array([*counts[is_common], rare[0].sum()]),
+    np.array([*probs[is_common], rare[1].sum()]) * num_samples,
+  )
+  _assert_rare(*rare, num_samples)
+
+
+def _outcomes(x):
+  """Numbers of images `[N, ...]` in the order of `all_images`."""
+  wrong = x[(x != 0) & (x != 1)]
+  if len(wrong):
+    raise AssertionError(f'a sample has a pixel {wrong[0]}, not 0 or 1.')
+  bits = x.reshape([len(x), -1]).astype(np.int64)
+  return bits @ (1 << np.arange(bits.shape[1])[::-1])
+
+
+def _assert_chi_square(counts, expected):
   from scipy import stats
 
-  probs = np.exp(_log_probs(distribution).astype(np.float64))
-  x = distribution.sample(num_samples, seed=tf.constant(_pair(seed))).numpy()
-  bits = x.reshape([num_samples, -1]).astype(np.int64)
-  outcomes = bits @ (1 << np.arange(bits.shape[1])[::-1])
-  counts = np.bincount(outcomes, minlength=len(probs))
-  common = probs * num_samples >= 5
-  observed = [*counts[common], counts[~common].sum()]
-  expected = [*probs[common], max(probs[~common].sum(), 1e-12)]
-  expected = np.array(expected) * num_samples
-  if expected[-1] < 5:  # Too rare for the approximation, if there at all.
-    observed, expected = observed[:-1], expected[:-1]
-  statistic = float(((observed - expected) ** 2 / expected).sum())
-  p_value = stats.chi2.sf(statistic, len(expected) - 1)
-  if p_value < 1e-5:
+  if expected[-1] < 5:  # Too rare for the approximation, all together.
+    counts, expected = counts[:-1], expected[:-1]
+  degrees = len(expected) - 1
+  if degrees < 1:
+    return
+  statistic = float(((counts - expected) ** 2 / expected).sum())
+  p_value = stats.chi2.sf(statistic, degrees)
+  if not p_value >= _LEVEL:
     raise AssertionError(
       f'samples do not follow the density: chi-square {statistic:.1f} with '
-      f'{len(expected) - 1} degrees of freedom, p = {p_value:.1e}.'
+      f'{degrees} degrees of freedom, p = {p_value:.1e}.'
+    )
+
+
+def _assert_rare(counts, probs, num_samples):
+  """Asserts that none is too frequent, nor all of them together."""
+  from scipy import stats
+
+  counts, probs = (np.append(a, a.sum()) for a in (counts, probs))
+  probs = np.minimum(probs, 1.0)  # But for rounding.
+  p_values = stats.binom.sf(counts - 1, num_samples, probs)
+  worst = np.argmin(p_values)  # The first NaN, if there is one.
+  if not p_values[worst] * len(p_values) >= _LEVEL:
+    raise AssertionError(
+      f'samples do not follow the density: rare images, of probability '
+      f'{probs[worst]:.1e}, are {counts[worst]} of {num_samples}.'
     )
 
 
