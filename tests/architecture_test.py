@@ -105,7 +105,7 @@ def test_small_has_the_promised_sizes():
   ]:
     model = build('+-v', size='small', shape=shape)
     assert model.marginal.pseudo_inputs.shape[0] == count
-    network = model.encoder._networks[0]
+    network = model.encoder._head._networks[0]
     assert network.event_size == latent_size
     assert [k.shape[1] for k in network._kernels[:-1]] == [64, 64]
 

@@ -47,11 +47,31 @@ def test_no_output_is_stored(notebook):
     assert cell['execution_count'] is None
 
 
+def named(start):
+  return next(n for n in NOTEBOOKS if n.stem.startswith(start))
+
+
 def test_ten_minutes_to_a_plane(monkeypatch, capsys):
   monkeypatch.setenv('MPLBACKEND', 'agg')
-  notebook = next(n for n in NOTEBOOKS if n.stem.startswith('ten_minutes'))
-  namespace = execute(notebook, num_steps=2)
+  namespace = execute(named('ten_minutes'), num_steps=2)
   assert len(namespace['models']) == 4
   drawn = {line.get_label() for line in namespace['ax'].get_lines()}
   assert {'---', '-++', 'Pareto staircase'} <= drawn
   assert len(capsys.readouterr().out.splitlines()) == 1 + 4
+
+
+def test_the_parts_in_your_own_model(monkeypatch, capsys):
+  monkeypatch.setenv('MPLBACKEND', 'agg')
+  namespace = execute(named('the_parts'), num_steps=2)
+  printed = capsys.readouterr().out
+  assert 'nan' not in printed
+  measured = re.findall(r'^(.*?) +R .* D .* D \+ R', printed, re.MULTILINE)
+  assert measured == [
+    'normal columns',
+    'counts',
+    'answers',
+    'hierarchy',
+    'RealNVP',
+  ]
+  assert abs(namespace['floor'] + 2.58) < 0.01
+  assert namespace['images'].shape == (10, 8, 8, 1)

@@ -12,8 +12,7 @@ import tf_keras
 import tfp_rd
 from tfp_rd import layer, testing
 from tfp_rd.decoder import autoregressive_bernoulli
-from tfp_rd.encoder import inverse_autoregressive
-from tfp_rd.layer import rate as rate_lib
+from tfp_rd.layer import rate_layer
 from tfp_rd.network import initial
 
 tfpl = tfp.layers
@@ -93,7 +92,7 @@ def share_noise(monkeypatch, seed):
     first = initial.split(seed, 3)[0]
     return encoding.experimental_sample_and_log_prob(seed=first)
 
-  monkeypatch.setattr(rate_lib._Rate, '_draw', draw)
+  monkeypatch.setattr(rate_layer.RateLayer, '_draw', draw)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +173,7 @@ def test_the_batch_size_is_no_factor(monkeypatch):
     z = encoding.bijector.forward(encoding.distribution.mean())
     return z, encoding.log_prob(z)
 
-  monkeypatch.setattr(rate_lib._Rate, '_draw', middle)
+  monkeypatch.setattr(rate_layer.RateLayer, '_draw', middle)
   model = compiled(sequential(make_rate('vamp'), make_decoder()))
   x = images(8)
   values = [model.evaluate(x, x, batch_size=n, verbose=0) for n in (1, 3, 8)]
@@ -203,7 +202,7 @@ def test_a_frozen_encoder_stays_while_the_marginal_learns():
   assert np.all(start != rate.marginal.pseudo_inputs)
 
 
-def test_dropout_acts_on_images_in_training_alone():
+def dropping_rate():
   encoder = tf_keras.Sequential(
     [
       tf_keras.layers.InputLayer(SHAPE),
@@ -212,15 +211,36 @@ def test_dropout_acts_on_images_in_training_alone():
       layer.InverseAutoregressive(SIZE, hidden_sizes=(6,)),
     ]
   )
-  rate = layer.VampRate(encoder, pseudo_inputs=3)
+  return layer.VampRate(encoder, pseudo_inputs=3)
 
-  def draw(*, training):
-    tf_keras.utils.set_random_seed(0)
-    rate(images(), training=training)
-    return rate.losses[0].numpy()
 
-  assert draw(training=False) == draw(training=None)
-  assert draw(training=False) != draw(training=True)
+def loss_of(rate, *, training):
+  tf_keras.utils.set_random_seed(0)
+  rate(images(), training=training)
+  return rate.losses[0].numpy()
+
+
+def test_dropout_acts_on_images_in_training_alone():
+  rate = dropping_rate()
+  assert loss_of(rate, training=False) == loss_of(rate, training=None)
+  assert loss_of(rate, training=False) != loss_of(rate, training=True)
+
+
+def test_dropout_never_acts_on_pseudo_inputs(monkeypatch):
+  # Without e(z|x) and at one z the loss is that of the marginal alone.
+  z = tf.ones([8, SIZE])
+  monkeypatch.setattr(
+    rate_layer.RateLayer, '_draw', lambda self, encoding: (z, tf.zeros(8))
+  )
+  rate = dropping_rate()
+  expected = -np.mean(rate.marginal().log_prob(z))
+  for training in (True, False):
+    np.testing.assert_allclose(
+      loss_of(rate, training=training), expected, rtol=1e-6
+    )
+  encoding = rate.marginal._encoder
+  rate.marginal._encoder = lambda u: encoding(u, seed=0)
+  assert abs(loss_of(rate, training=True) - expected) > 1e-3
 
 
 def test_images_are_sampled_only_when_asked_for(monkeypatch):
@@ -271,25 +291,6 @@ def test_probabilities_sum_to_one_after_training():
   testing.assert_sums_to_one(decoder(tf.ones([1, SIZE])))
 
 
-def test_the_posterior_is_the_encoder_of_the_package():
-  posterior = layer.InverseAutoregressive(SIZE, hidden_sizes=(6,), num_steps=3)
-  encoder = inverse_autoregressive.InverseAutoregressive(
-    SHAPE, SIZE, hidden_sizes=(6,), num_steps=3, seed=0
-  )
-  features = encoder._features(images())
-  encoding = posterior(features)
-  for v in posterior.trainable_variables:
-    v.assign_add(0.1 * tf.ones_like(v))
-  encoder._head = posterior._part._gaussian
-  encoder._networks = posterior._part._networks
-  z = tf.random.stateless_normal([8, SIZE], seed=(0, 1))
-  np.testing.assert_allclose(
-    posterior(features).log_prob(z), encoder(images()).log_prob(z), rtol=1e-5
-  )
-  assert encoding.batch_shape == [8]
-  assert encoding.event_shape == [SIZE]
-
-
 def reload_file(model, path):
   model.save(path / 'model.keras')
   other = tf_keras.models.load_model(path / 'model.keras')
@@ -308,6 +309,7 @@ def reload_weights(model, path):
 @pytest.mark.parametrize(
   ('join', 'name', 'again'),
   [
+    (sequential, 'normal', reload_file),
     (functional, 'masked', reload_file),
     (sequential, 'vamp', reload_file),
     (sequential, 'vamp', reload_weights),
@@ -359,6 +361,20 @@ def test_pseudo_inputs_start_from_given_images():
   assert rate.get_config()['pseudo_inputs'] == 3
 
 
+def test_a_bound_on_densities_is_kept_and_changes_no_loss(monkeypatch):
+  share_noise(monkeypatch, seed=3)
+  rate = layer.VampRate(make_encoder(), pseudo_inputs=images(3))
+  bounded = layer.VampRate.from_config(
+    {**rate.get_config(), 'max_densities': 5}
+  )
+  bounded.set_weights(rate.get_weights())
+  assert bounded.get_config()['max_densities'] == 5
+  assert bounded.marginal().parameters['max_densities'] == 5
+  np.testing.assert_allclose(
+    loss_of(bounded, training=False), loss_of(rate, training=False), rtol=1e-5
+  )
+
+
 def test_half_precision_leaves_densities_in_single():
   posterior = layer.InverseAutoregressive(SIZE, dtype='mixed_float16')
   decoder = layer.AutoregressiveBernoulli(SHAPE, dtype='mixed_float16')
@@ -391,6 +407,18 @@ def test_an_encoder_that_cannot_be_one_is_refused(last, sentence):
     [tf_keras.layers.Dense(5, input_shape=(7,)), last()]
   )
   with pytest.raises(tfp_rd.UserError, match=sentence):
+    layer.StandardNormalRate(encoder)
+
+
+def test_an_encoder_of_images_of_any_size_is_refused():
+  encoder = tf_keras.Sequential(
+    [
+      tf_keras.layers.InputLayer((None, 3, 1)),
+      tf_keras.layers.GlobalAveragePooling2D(),
+      layer.InverseAutoregressive(SIZE),
+    ]
+  )
+  with pytest.raises(tfp_rd.UserError, match='without None'):
     layer.StandardNormalRate(encoder)
 
 

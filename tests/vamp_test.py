@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """VampPrior is the mixture that it says, and can always move."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,7 +37,7 @@ def flow_encoder(size=3, **kwargs):
   encoder = inverse_autoregressive.InverseAutoregressive(
     SHAPE, size, hidden_sizes=(12, 12), seed=0, dtype='float64', **kwargs
   )
-  for network in encoder._networks:
+  for network in encoder._head._networks:
     for v in network.trainable_variables:
       v.assign(v * 3.0)  # Away from the identity.
   return encoder
@@ -59,7 +61,7 @@ def test_one_pseudo_input_is_the_encoder_there(make):
 def test_equal_pseudo_inputs_are_the_encoder_there(make):
   encoder = make()
   marginal = vamp.Vamp(encoder, images(1).repeat(5, 0), dtype='float64')
-  marginal._weights.assign([0.0, 1.0, -1.0, 0.5, 3.0])
+  marginal._logits.assign([0.0, 1.0, -1.0, 0.5, 3.0])
   z = codes(7, 3)
   there = encoder(marginal.pseudo_inputs[0])
   np.testing.assert_allclose(
@@ -71,9 +73,9 @@ def test_equal_pseudo_inputs_are_the_encoder_there(make):
 def test_the_density_is_the_weighted_sum_of_the_components(make):
   encoder = make()
   marginal = vamp.Vamp(encoder, images(4), dtype='float64')
-  marginal._weights.assign([0.0, 1.0, -1.0, 0.5])
+  marginal._logits.assign([0.0, 1.0, -1.0, 0.5])
   z = tf.constant(np.random.RandomState(1).randn(5, 3))
-  weights = tf.nn.softmax(marginal._weights).numpy()
+  weights = tf.nn.softmax(marginal._logits).numpy()
   total = sum(
     w * np.exp(encoder(u).log_prob(tf.identity(z)))
     for w, u in zip(weights, marginal.pseudo_inputs, strict=True)
@@ -84,7 +86,7 @@ def test_the_density_is_the_weighted_sum_of_the_components(make):
 def rates(*, use_context):
   """Returns R of a Gaussian encoder and of a flow on the same Gaussian."""
   plain, flow = gaussian_encoder(), flow_encoder(use_context=use_context)
-  flow._features, flow._head = plain._features, plain._head
+  flow._features, flow._head._gaussian = plain._features, plain._head
   x, u = images(6), images(4, seed=1)
   for encoder in (plain, flow):
     marginal = vamp.Vamp(encoder, u, dtype='float64')
@@ -110,7 +112,7 @@ def test_samples_come_from_all_components_by_their_weights():
   head._loc.kernel.assign(head._loc.kernel * 30.0)
   head._scale.bias.assign_sub(6.0 * tf.ones_like(head._scale.bias))
   marginal = vamp.Vamp(encoder, images(3), dtype='float64')
-  marginal._weights.assign(np.log([0.6, 0.3, 0.1]))
+  marginal._logits.assign(np.log([0.6, 0.3, 0.1]))
   z = marginal().sample(4000, seed=tf.constant([0, 1])).numpy()
   centres = encoder(marginal.pseudo_inputs).mean().numpy()
   nearest = np.linalg.norm(z[:, None] - centres, axis=-1).argmin(1)
@@ -123,7 +125,7 @@ def test_every_pixel_of_every_pseudo_input_has_a_gradient():
   z = tf.constant(np.random.RandomState(1).randn(5, 3))
   with tf.GradientTape() as tape:
     loss = tf.reduce_sum(marginal().log_prob(z))
-  gradient = tape.gradient(loss, marginal._logits).numpy()
+  gradient = tape.gradient(loss, marginal._pixel_logits).numpy()
   assert (gradient != 0).all()
 
 
@@ -160,7 +162,7 @@ def test_without_images_they_start_from_random_pixels():
 @pytest.mark.parametrize('make', ENCODERS)
 def test_the_density_integrates_to_one(make, size):
   marginal = vamp.Vamp(make(size), images(3), dtype='float64')
-  marginal._weights.assign([0.0, 1.0, -1.0])
+  marginal._logits.assign([0.0, 1.0, -1.0])
   # The trapezoidal rule is exact for what is smooth and ends within the grid;
   # the units of a flow in two dimensions have kinks.
   axis = np.linspace(-11, 11, 111)
@@ -338,11 +340,59 @@ def test_no_more_densities_than_the_bound_are_held_at_once(bound, compiler):
   COMPILERS[compiler](run)(codes(14, 3))
   assert max(encoder.densities) <= bound
   assert max(encoder.encoded) <= max(1, bound)
+  first, *encoded = encoder.encoded
+  assert first == 1
   if bound >= 70:
     assert encoder.densities == [70]
+    assert encoded == [5]
   elif compiler == 'eager':
     # Each once for the density and once for the gradient, and few to fill up.
     assert 2 * 70 <= sum(encoder.densities) <= 2 * 100
+    least = 2 * 5 * math.ceil(14 / bound)
+    assert least <= sum(encoded) <= least * 6 / 5
+
+
+def test_while_codes_fit_the_bound_each_pseudo_input_is_encoded_once():
+  encoder = Counting()
+  marginal = vamp.Vamp(encoder, images(10), max_densities=20, dtype='float64')
+  mixture = marginal()
+  encoder.encoded.clear()
+  for count, passes in ((8, 1), (20, 1), (21, 2), (50, 3)):
+    mixture.log_prob(codes(count, 3))
+    assert sum(encoder.encoded) == passes * 10
+    encoder.encoded.clear()
+
+
+@pytest.mark.parametrize('compiler', ['eager', 'graph', 'xla'])
+def test_tensors_that_an_encoder_closes_over_have_no_gradient_from_chunks(
+  compiler,
+):
+  scale, slope = tf.constant(2.0), tf.Variable(1.5)
+
+  def gradients(bound):
+    def run(z):
+      with tf.GradientTape() as tape:
+        tape.watch([scale, z])
+        mean = scale * 3.0
+
+        def encoder(x):
+          loc = (mean * slope) * x[:, :1, 0, 0]
+          return tfd.MultivariateNormalDiag(loc, tf.ones(1))
+
+        mixture = vamp.VampMixture(
+          encoder, images(5).astype('f'), tf.zeros(5), max_densities=bound
+        )
+        loss = tf.reduce_sum(mixture.log_prob(z))
+      found = tape.gradient(loss, {'scale': scale, 'slope': slope, 'z': z})
+      return {k: g for k, g in found.items() if g is not None}
+
+    return COMPILERS[compiler](run)(tf.ones([14, 1]))
+
+  whole, chunked = gradients(70), gradients(12)
+  assert set(whole) == {'scale', 'slope', 'z'}
+  assert set(chunked) == {'slope', 'z'}
+  for name, gradient in chunked.items():
+    np.testing.assert_allclose(gradient, whole[name], rtol=1e-5)
 
 
 def test_a_step_on_digits_has_no_loop():
@@ -382,7 +432,7 @@ def test_samples_follow_the_mixture_and_no_other_weights(bound):
   head._scale.bias.assign_sub([2.0])
   marginal = vamp.Vamp(encoder, images(3), max_densities=bound, dtype='float64')
   logits = np.log([0.6, 0.3, 0.1])
-  marginal._weights.assign(logits)
+  marginal._logits.assign(logits)
   mixture, n = marginal(), 4000
   z = np.sort(mixture.sample(n, seed=(0, 1)).numpy(), axis=0)
 
@@ -435,7 +485,7 @@ def test_which_component_and_what_of_it_are_drawn_apart():
   marginal = vamp.Vamp(encoder, images(1).repeat(2, 0), dtype='float64')
   # Of equal components the codes do not depend on which were drawn.
   even = marginal().sample(50, seed=(0, 1))
-  marginal._weights.assign([3.0, -3.0])
+  marginal._logits.assign([3.0, -3.0])
   np.testing.assert_array_equal(even, marginal().sample(50, seed=(0, 1)))
 
 
@@ -447,7 +497,7 @@ def test_it_is_what_tfp_s_own_mixture_is(with_condition):
   c = codes(4, 2) if with_condition else None
   encoder = gaussian_encoder(condition_size=2 if with_condition else 0)
   marginal = vamp.Vamp(encoder, images(5), dtype='float64')
-  marginal._weights.assign(codes(5))
+  marginal._logits.assign(codes(5))
   mixture = marginal(condition=c)
   peer = tfd.MixtureSameFamily(
     mixture.mixture_distribution, mixture.components_distribution

@@ -23,10 +23,67 @@ import tensorflow_probability as tfp
 from tfp_rd.encoder import gaussian
 from tfp_rd.network import autoregressive, convolutional, initial, masked
 
-__all__ = ['InverseAutoregressive', 'build']
+__all__ = ['InverseAutoregressive', 'InverseAutoregressiveHead', 'build']
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
+
+
+class InverseAutoregressiveHead(tf.Module):
+  """Features `[..., F]` of any network to e(z|x), of event shape `[k]`.
+
+  Args:
+    num_features: Features F.
+    latent_size: Dimensions k of z.
+    hidden_sizes: Hidden units of each masked network.
+    use_context: Whether the masked networks see the features.
+    seeds: Of the initial weights: one for the Gaussian, then one for each step.
+    dtype: Type of the weights.
+
+  #### Examples
+
+  ```python
+  seeds = initial.split(0, 1 + 4)  # Four steps.
+  head = InverseAutoregressiveHead(
+      32, 8, hidden_sizes=(64, 64), seeds=seeds)
+  head(tf.zeros([3, 32]))  # ==> batch_shape [3], event_shape [8]
+  ```
+  """
+
+  def __init__(
+    self,
+    num_features,
+    latent_size,
+    *,
+    hidden_sizes,
+    use_context=True,
+    seeds,
+    dtype='float32',
+  ):
+    super().__init__()
+    self._gaussian = gaussian.GaussianHead(
+      num_features, latent_size, seed=seeds[0], dtype=dtype
+    )
+    self._use_context = use_context
+    self._networks = [
+      masked.MaskedNetwork(
+        latent_size,
+        1,
+        hidden_sizes=hidden_sizes,
+        context_size=num_features if use_context else 0,
+        seed=s,
+        dtype=dtype,
+      )
+      for s in seeds[1:]
+    ]
+
+  def __call__(self, features):
+    """Returns the distribution of z for `features [..., F]`."""
+    context = features if self._use_context else None
+    flow = autoregressive.stack(self._networks, context=context)
+    return tfd.TransformedDistribution(
+      self._gaussian(features), tfb.Invert(flow)
+    )
 
 
 class InverseAutoregressive(tf.Module):
@@ -70,21 +127,14 @@ class InverseAutoregressive(tf.Module):
       seed=seeds[0],
       dtype=dtype,
     )
-    self._head = gaussian.GaussianHead(
-      widths[-1], latent_size, seed=seeds[1], dtype=dtype
+    self._head = InverseAutoregressiveHead(
+      widths[-1],
+      latent_size,
+      hidden_sizes=hidden_sizes,
+      use_context=use_context,
+      seeds=seeds[1:],
+      dtype=dtype,
     )
-    self._use_context = use_context
-    self._networks = [
-      masked.MaskedNetwork(
-        latent_size,
-        1,
-        hidden_sizes=hidden_sizes,
-        context_size=widths[-1] if use_context else 0,
-        seed=s,
-        dtype=dtype,
-      )
-      for s in seeds[2:]
-    ]
 
   def __call__(self, x, *, condition=None, seed=None):
     """Encodes images.
@@ -98,10 +148,7 @@ class InverseAutoregressive(tf.Module):
       A distribution with batch shape `[...]` and event shape `[k]`.
     """
     del seed
-    features = self._features(x, condition=condition)
-    context = features if self._use_context else None
-    flow = autoregressive.stack(self._networks, context=context)
-    return tfd.TransformedDistribution(self._head(features), tfb.Invert(flow))
+    return self._head(self._features(x, condition=condition))
 
 
 def build(spec, *, seed):

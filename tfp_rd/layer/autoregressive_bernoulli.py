@@ -25,6 +25,9 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
   `predict` returns it.  In a graph, as in `fit`, it costs nothing unless
   something uses it.
 
+  Nothing is dropped in it in training: a distribution layer is not told that
+  it is trained.  `Dropout` goes before it.
+
   Args:
     image_shape: (H, W, C).
     conditioning: How z enters, `'everywhere'` or `'concatenated'`; see

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of any network to e(z|x): a Gaussian, then autoregressive steps.
+"""Features of any network to e(z|x): a Gaussian, then autoregressive steps."""
 
-The flow of `tfp_rd.encoder.inverse_autoregressive` without its convolutions.
-"""
-
-import tensorflow as tf
-import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_rd.encoder import gaussian
+from tfp_rd.encoder import inverse_autoregressive
 from tfp_rd.layer import distribution_layer
-from tfp_rd.network import autoregressive, initial, masked
+from tfp_rd.network import initial, masked
 
 __all__ = ['InverseAutoregressive']
-
-tfb = tfp.bijectors
-tfd = tfp.distributions
 
 
 @tf_keras.utils.register_keras_serializable(package='tfp_rd')
@@ -73,46 +65,13 @@ class InverseAutoregressive(distribution_layer.DistributionLayer):
     super().__init__(_sample, config=config, **kwargs)
 
   def _make_part(self, input_size):
-    return _Head(input_size, dtype=self.variable_dtype, **self._config)
-
-
-class _Head(tf.Module):
-  """Features `[..., F]` to a Gaussian pushed through the steps."""
-
-  def __init__(
-    self,
-    num_features,
-    latent_size,
-    *,
-    hidden_sizes,
-    num_steps,
-    use_context,
-    seed,
-    dtype,
-  ):
-    super().__init__()
-    seeds = initial.split(seed, num_steps + 1)
-    self._gaussian = gaussian.GaussianHead(
-      num_features, latent_size, seed=seeds[0], dtype=dtype
-    )
-    self._use_context = use_context
-    self._networks = [
-      masked.MaskedNetwork(
-        latent_size,
-        1,
-        hidden_sizes=hidden_sizes,
-        context_size=num_features if use_context else 0,
-        seed=s,
-        dtype=dtype,
-      )
-      for s in seeds[1:]
-    ]
-
-  def __call__(self, features):
-    context = features if self._use_context else None
-    flow = autoregressive.stack(self._networks, context=context)
-    return tfd.TransformedDistribution(
-      self._gaussian(features), tfb.Invert(flow)
+    config = dict(self._config)
+    num_steps, seed = config.pop('num_steps'), config.pop('seed')
+    return inverse_autoregressive.InverseAutoregressiveHead(
+      input_size,
+      seeds=initial.split(seed, 1 + num_steps),
+      dtype=self.variable_dtype,
+      **config,
     )
 
 

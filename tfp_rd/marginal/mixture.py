@@ -3,7 +3,7 @@
 
 K components cost N * K densities at N points, and what a flow computes on the
 way to a density is many times as large.  Here they are found in chunks of
-points, and of components where these alone are too many.  Nothing of a chunk
+components, and of points where these alone are too many.  Nothing of a chunk
 outlives it: the gradient computes it once more.
 """
 
@@ -70,8 +70,9 @@ def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
 def log_density(log_probs, points, components, log_weights, *, most: int):
   """Computes the log of a weighted sum of densities.
 
-  Points are divided into chunks first, and components only where one point has
-  too many of them.
+  Components are divided first, and points only where one component has too many
+  of them: a component is made, by an encoder perhaps, once for each chunk of
+  points.
 
   Args:
     log_probs: Function of a list of points `[..., *event]` and of components
@@ -93,7 +94,7 @@ def log_density(log_probs, points, components, log_weights, *, most: int):
     return tf.reduce_logsumexp(terms, axis=-1)
   rows = _rows(points, leading)
   num_rows = _length(rows[0])
-  k = _even(num_components, most)
+  k = _even(num_components, most // _at_least_1(num_rows))
   n = _even(num_rows, most // k)
   # What fills up the components has no weight.
   weights = _chunked(log_weights, k, fill=float('-inf'))
@@ -228,9 +229,12 @@ def _chunked(x, size, *, fill=None):
 
 def _even(count, most):
   """Returns the size of even parts of at most `most`, at least 1."""
-  if tf.is_tensor(count):
-    return tf.maximum(1, _ceil(count, tf.maximum(1, _ceil(count, most))))
-  return max(1, _ceil(count, max(1, _ceil(count, most))))
+  num_parts = _at_least_1(_ceil(count, _at_least_1(most)))
+  return _at_least_1(_ceil(count, num_parts))
+
+
+def _at_least_1(count):
+  return tf.maximum(1, count) if tf.is_tensor(count) else max(1, count)
 
 
 def _ceil(count, size):

@@ -36,10 +36,10 @@ class VampMixture(tfd.Distribution):
   Variables are read when a method is called, so the mixture may be kept while
   they are trained; those of an encoder that is a module are among its own.
 
-  The density of N codes costs N * K component densities.  Above `max_densities`
-  they are computed in chunks, and once more for the gradient, which reaches the
-  encoder's variables wherever they are, but then no other tensors that it
-  closes over.  A sample costs one encoding, of the pseudo-input it comes from.
+  The density of N codes costs K encodings, and N * K densities.  Above
+  `max_densities` they are computed in chunks, and once more for the gradient.
+  Variables of the encoder have it wherever they are; that of other tensors that
+  it closes over is then `None`.  A sample costs one encoding.
 
   Args:
     encoder: A callable from images `[..., H, W, C]`, or other examples, to a
@@ -208,22 +208,22 @@ class Vamp(tf.Module):
     self._encoder = encoder
     self._max_densities = max_densities
     pixels = np.clip(np.asarray(pseudo_inputs), _MARGIN, 1 - _MARGIN)
-    self._logits = tf.Variable(
-      tf.cast(np.log(pixels) - np.log1p(-pixels), dtype), name='pseudo_logits'
+    self._pixel_logits = tf.Variable(
+      tf.cast(np.log(pixels) - np.log1p(-pixels), dtype), name='pixel_logits'
     )
-    self._weights = initial.zeros([len(pixels)], dtype=dtype, name='weights')
+    self._logits = initial.zeros([len(pixels)], dtype=dtype, name='logits')
 
   @property
   def pseudo_inputs(self) -> tf.Tensor:
     """`[K, H, W, C]` in (0, 1)."""
-    return tf.sigmoid(self._logits)
+    return tf.sigmoid(self._pixel_logits)
 
   def __call__(self, *, condition=None):
     """Returns the `VampMixture` at a condition `[..., c]` or at none."""
     return VampMixture(
       self._encoder,
-      tfp.util.DeferredTensor(self._logits, tf.sigmoid),
-      self._weights,
+      tfp.util.DeferredTensor(self._pixel_logits, tf.sigmoid),
+      self._logits,
       condition=condition,
       max_densities=self._max_densities,
     )
