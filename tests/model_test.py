@@ -168,6 +168,24 @@ def test_a_function_of_a_global_network_is_refused():
     tfp_rd.LatentVariableModel(keras_encoder(), marginal(), decoder)
 
 
+class Wrapper(tf.Module):
+  """Keeps a function that reads an attribute, called as a global is."""
+
+  def __init__(self):
+    super().__init__()
+    self._GLOBAL_NETWORK = Decoder()
+    self.function = lambda z: self._GLOBAL_NETWORK(z)
+
+  def __call__(self, z):
+    return self.function(z)
+
+
+def test_an_attribute_that_is_called_as_a_global_is_no_global():
+  model = tfp_rd.LatentVariableModel(keras_encoder(), marginal(), Wrapper())
+  count = len(keras_encoder().trainable_variables)
+  assert len(model.trainable_variables) > count
+
+
 class Caller:
   """No tf.Module: nobody finds its network."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which variables a module owns, and which a function hides from it."""
 
+import dis
 import functools
 import types
 
@@ -101,7 +102,11 @@ def _reach(value):
   cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
   held = {n: c.cell_contents for n, c in cells if _is_filled(c)}
   known = value.__globals__
-  return {**{n: known[n] for n in code.co_names if n in known}, **held}
+  # Among `co_names` are attributes too, which may be called as a global is.
+  loaded = [
+    i.argval for i in dis.get_instructions(code) if i.opname == 'LOAD_GLOBAL'
+  ]
+  return {**{n: known[n] for n in loaded if n in known}, **held}
 
 
 def _is_filled(cell):
