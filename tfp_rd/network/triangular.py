@@ -46,17 +46,20 @@ def solve(y, step, *, kernels, biases, degrees) -> tf.Tensor:
   num_layers = len(kernels)
 
   @tf.custom_gradient
-  def run(y, *weights):
+  def run(*args):
+    # Else an eager tape would record, and keep, all that happens inside.
+    y, *weights = map(tf.stop_gradient, args)
     kernels, biases = weights[:num_layers], weights[num_layers:]
     layers, outputs = _forward(y, step, kernels, biases, degrees)
 
     @tf.custom_gradient
-    def gradients(g, y, *weights):
+    def gradients(*args):
+      g, y, *weights = map(tf.stop_gradient, args)
       kernels, biases = weights[:num_layers], weights[num_layers:]
       out = _adjoint(g, y, step, kernels, biases, degrees, layers, outputs)
       return out, _no_second_derivative
 
-    return layers[0], lambda g: gradients(g, y, *weights)
+    return layers[0], lambda g: gradients(g, *args)
 
   return run(y, *kernels, *biases)
 
@@ -210,11 +213,8 @@ def _march_chunk(stages, known, chunk, like, descending):
       h = bases[n][degree - chunk.start]
       before = fresh[n - 1]
       if before and units.start < units.stop:
-        seen = (
-          slice(chunk.stop - len(before), chunk.stop)
-          if descending
-          else slice(chunk.start, chunk.start + len(before))
-        )
+        begin = chunk.stop - len(before) if descending else chunk.start
+        seen = slice(begin, begin + len(before))
         seen = _units(stages[n - 1].found, seen)
         h += stage.product(units, seen, _join(before, descending))
       fresh[n].append(stage.finish(units, h))
