@@ -29,6 +29,13 @@ def test_eager_graph_and_xla_draw_the_same(function, seed):
     np.testing.assert_array_equal(compiled(seed), eager)
 
 
+def test_a_sample_without_a_seed_differs_and_an_integer_repeats():
+  once, again = (initial.sampling_seed(None).numpy() for _ in range(2))
+  assert tuple(once) != tuple(again)
+  for _ in range(2):
+    np.testing.assert_array_equal(initial.sampling_seed(3), [0, 3])
+
+
 def test_no_two_seeds_are_alike():
   seeds = [initial.fold_in((0, s), n) for s in range(20) for n in range(-2, 20)]
   seeds += [p for s in range(20) for p in initial.split((0, s), 5)]

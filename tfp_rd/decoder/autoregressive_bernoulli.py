@@ -30,7 +30,8 @@ class AutoregressiveBernoulli(tfd.Distribution):
 
   `sample(..., first_rows=rows)` completes images: `rows [..., R, W, C]` in
   {0, 1}, broadcast against the batch, are observed, and the rest is drawn
-  given them.  `sample` alone takes them.
+  given them.  `sample` alone takes them, and refuses rows of another width or
+  of too many with a `ValueError`.
 
   The variables behind the functions are not among those of the distribution;
   they are the decoder's.
@@ -113,9 +114,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     leading = tf.concat([[n], self.batch_shape_tensor()], 0)
     shape = tf.concat([leading, self.event_shape_tensor()], 0)
     uniforms = initial.uniform(
-      shape,
-      seed=tfp.random.sanitize_seed(None) if seed is None else seed,
-      dtype=self.dtype,
+      shape, seed=initial.sampling_seed(seed), dtype=self.dtype
     )
     if first_rows is not None:
       uniforms = self._observe(uniforms, tf.convert_to_tensor(first_rows))

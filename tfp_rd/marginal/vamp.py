@@ -158,8 +158,7 @@ class VampMixture(tfd.Distribution):
     )
 
   def _sample_n(self, n, seed=None):
-    seed = tfp.random.sanitize_seed(None) if seed is None else seed
-    index_seed, code_seed = initial.split(seed, 2)
+    index_seed, code_seed = initial.split(initial.sampling_seed(seed), 2)
     shape = tf.concat([[n], self.batch_shape_tensor()], 0)
     indices = self.mixture_distribution.sample(shape, seed=index_seed)
     images = self._images

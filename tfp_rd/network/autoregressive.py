@@ -33,6 +33,9 @@ class MaskedAutoregressive(tfb.Bijector):
       blow up.
     name: Name of the bijector.
 
+  Raises:
+    ValueError: There is a context and the network has none, or the reverse.
+
   #### Examples
 
   ```python

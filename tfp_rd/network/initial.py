@@ -3,8 +3,17 @@
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-__all__ = ['as_seed', 'fold_in', 'normal', 'split', 'uniform', 'zeros']
+__all__ = [
+  'as_seed',
+  'fold_in',
+  'normal',
+  'sampling_seed',
+  'split',
+  'uniform',
+  'zeros',
+]
 
 
 def as_seed(seed) -> tf.Tensor:
@@ -18,6 +27,11 @@ def as_seed(seed) -> tf.Tensor:
       raise ValueError(f'seed is {seed}; it must fit into 32 bits.')
     seed = (0, seed)
   return tf.convert_to_tensor(seed, tf.int32)
+
+
+def sampling_seed(seed) -> tf.Tensor:
+  """Returns the seed that a distribution was given, or a new one for `None`."""
+  return as_seed(tfp.random.sanitize_seed(None) if seed is None else seed)
 
 
 def split(seed, n: int) -> list[tf.Tensor]:

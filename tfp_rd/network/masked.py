@@ -120,6 +120,9 @@ class MaskedNetwork(tf.Module):
       x: `[..., D]`, with exact first derivatives.  Costs the arithmetic of
       about one pass, in about `D * (1 + layers)` products; the gradient
       costs that of two.
+
+    Raises:
+      NotImplementedError: A second derivative is taken.
     """
     y = tf.convert_to_tensor(y)
     bias = self._context_bias(context)
