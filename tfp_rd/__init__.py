@@ -23,6 +23,7 @@ from tfp_rd.version import __version__
 
 _MODULES = (
   'architecture',
+  'conditional',
   'config',
   'curve',
   'dataset',
@@ -47,10 +48,12 @@ _MODULES = (
 _NAMES = {
   'Architecture': 'architecture',
   'build': 'architecture',
+  'ConditionalModel': 'conditional',
   'load_curves': 'curve',
   'UserError': 'errors',
   'LatentVariableModel': 'model',
   'BetaElbo': 'objective.beta_elbo',
+  'MultiRate': 'objective.multi_rate',
   'TargetRate': 'objective.target_rate',
   'Point': 'point',
   'Draws': 'rate_distortion',

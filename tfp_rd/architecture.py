@@ -104,6 +104,8 @@ def build(
   conditioning: str = '',
   dropout: float = 0.0,
   condition_size: int = 0,
+  conditional: bool = False,
+  beta_range: Optional[tuple[float, float]] = None,
   dtype: str = 'float32',
 ):
   """Builds one of the twelve architectures.
@@ -124,15 +126,21 @@ def build(
     dropout: Rate at which hidden features of the decoder are dropped in
       training.
     condition_size: Width of the parts' optional condition, 0 for none.
+    conditional: Whether one network is to hold for every beta of a range; its
+      condition is then log beta.
+    beta_range: The range, by default 0.05 to 10.
     dtype: `'float32'` or `'float64'`.
 
   Returns:
-    A `tfp_rd.LatentVariableModel`.
+    A `tfp_rd.LatentVariableModel`, or a `tfp_rd.ConditionalModel`, whose
+    `at(beta)` is one.
 
   Raises:
     UserError: Unknown architecture or size, or a shape out of range.
   """
-  from tfp_rd import model  # TensorFlow starts here.
+  # TensorFlow starts here.
+  from tfp_rd import condition, model
+  from tfp_rd import conditional as conditional_lib
   from tfp_rd.network import initial
 
   signs = parse(str(architecture))
@@ -154,7 +162,7 @@ def build(
     num_pseudo_inputs=known.num_pseudo_inputs,
     conditioning=known.conditioning,
     dropout=known.dropout,
-    condition_size=condition_size,
+    condition_size=(condition.NUM_FEATURES if conditional else condition_size),
     dtype=dtype,
   )
   seeds = initial.split(seed, 3)
@@ -163,6 +171,13 @@ def build(
     spec, seed=seeds[1], encoder=encoder, images=pseudo_inputs
   )
   decoder = _module(DECODERS, signs.decoder).build(spec, seed=seeds[2])
+  if conditional:
+    return conditional_lib.ConditionalModel(
+      encoder,
+      marginal,
+      decoder,
+      beta_range=beta_range or conditional_lib.BETA_RANGE,
+    )
   return model.LatentVariableModel(encoder, marginal, decoder)
 
 

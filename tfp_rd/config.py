@@ -23,6 +23,7 @@ __all__ = [
   'Execution',
   'ModelConfig',
   'TrainingConfig',
+  'is_curve',
   'parse_call',
 ]
 
@@ -106,10 +107,13 @@ class EvaluationConfig:
   Attributes:
     eval_samples: Draws of z for each image.
     eval_examples: Images of each split, a fixed shuffled part; `None` for all.
+    eval_betas: Betas at which the curve of one run is drawn; by default ten
+      over its range.
   """
 
   eval_samples: int = 16
   eval_examples: Optional[int] = None
+  eval_betas: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +151,9 @@ class Config:
     objective: The objective's own repr, as in `'beta_elbo(beta=0.5)'`.
     training: How it is trained.
     evaluation: How it is evaluated.
+    warm_start: `'up'` or `'down'` where the run starts from the weights of its
+      neighbour at a lower, or higher, beta; else `''`.
+    parent: Identity of that neighbour.
     seed: The integer from which all randomness of the run follows.
 
   Raises:
@@ -158,6 +165,8 @@ class Config:
   objective: str = 'beta_elbo(beta=1.0)'
   training: TrainingConfig = TrainingConfig()
   evaluation: EvaluationConfig = EvaluationConfig()
+  warm_start: str = ''
+  parent: str = ''
   seed: int = 0
 
   def __post_init__(self):
@@ -182,7 +191,18 @@ class Config:
         'the last step) or a positive number of steps.'
       )
     _check_positive(self.evaluation, 'eval_samples', 'eval_examples')
+    for beta in self.evaluation.eval_betas:
+      if not 0 < beta < math.inf:
+        raise errors.UserError(
+          f'eval_betas has {beta}; each must be positive and finite.'
+        )
     parse_call(self.objective)
+    _check_choice(self, 'warm_start', ('', 'up', 'down'))
+    if bool(self.parent) != bool(self.warm_start):
+      raise errors.UserError(
+        f'warm_start is {self.warm_start!r} and parent {self.parent!r}; give '
+        'both or neither.'
+      )
     if not -(2**31) <= self.seed < 2**31:
       raise errors.UserError(f'seed is {self.seed}; it must fit into 32 bits.')
 
@@ -225,8 +245,14 @@ class Config:
   def name(self) -> str:
     """The run's folder name, such as `run_-+v_beta0.3_1a2b3c4d`."""
     kind, fields = parse_call(self.objective)
-    label = f'beta{self.beta:g}' if set(fields) <= {'beta'} else kind
+    is_beta_elbo = kind == 'beta_elbo' and set(fields) <= {'beta'}
+    label = f'beta{self.beta:g}' if is_beta_elbo else kind
     return f'run_{self.model.architecture}_{label}_{self.identity}'
+
+
+def is_curve(objective: str) -> bool:
+  """Whether an objective trains the whole curve of a family in one run."""
+  return parse_call(objective)[0] == 'multi_rate'
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:
@@ -264,6 +290,8 @@ def _read_record(cls, fields):
     **{
       key: _read_record(hints[key], value)
       if dataclasses.is_dataclass(hints.get(key))
+      else tuple(value)
+      if isinstance(value, list)  # JSON has no tuples.
       else value
       for key, value in fields.items()
     }

@@ -69,6 +69,11 @@ class Curve:
       )
     return np.array(self.results[name], np.float64)
 
+  def is_one_run(self) -> np.ndarray:
+    """Return which points, `[P]`, are of a run that trained a whole curve."""
+    objectives = self.results.get('objective', ('',) * len(self))
+    return np.array([config_lib.is_curve(o) for o in objectives], bool)
+
 
 class Collection(NamedTuple):
   """What was found below a root.
@@ -218,9 +223,14 @@ def _settings(config) -> dict[str, Any]:
   kind, fields = config_lib.parse_call(config.objective)
   told = ', '.join(f'{k}={v!r}' for k, v in fields.items() if k != 'beta')
   settings = {'objective': f'{kind}({told})' if told else kind}
+  settings['warm_start'] = config.warm_start
   for part in (config.model, config.training, config.evaluation):
     settings |= vars(part)
-  del settings['architecture']
+  for name in (
+    'architecture',
+    'eval_betas',
+  ):  # Which points, not what they are.
+    del settings[name]
   return settings
 
 

@@ -3,7 +3,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import tensorflow as tf
@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfp_rd import (
   architecture,
   checkpoint,
+  conditional,
   errors,
   loop,
 )
@@ -22,7 +23,7 @@ from tfp_rd import result as result_lib
 from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 
-__all__ = ['execute', 'restore_model']
+__all__ = ['execute', 'restore_model', 'restore_models']
 
 
 def execute(
@@ -56,6 +57,8 @@ def execute(
     if run.is_done:  # By another process, since the caller looked.
       return run.result
     program = _program(config, execution, data)
+    if config.parent:
+      _start_from_parent(run, program)
     state = loop.State(program)
     inputs = loop.make_inputs(
       data.train,
@@ -84,23 +87,67 @@ def restore_model(run: run_lib.Run, beta: Optional[float] = None):
 
   Args:
     run: A finished run.
-    beta: The beta that is meant, where a run has several points.
+    beta: The beta that is meant, where a run has a whole curve.
 
   Returns:
-    A `LatentVariableModel`.
+    A `LatentVariableModel`; for a whole curve and no beta the
+    `ConditionalModel`.
 
   Raises:
     UserError: The run has no result, not this beta, or no readable weights.
   """
-  result = run.result
-  if beta is not None and beta not in run.points('test'):
-    known = ', '.join(f'{b:g}' for b in run.points('test'))
-    raise errors.UserError(
-      f'{run.path} has no point at beta {beta:g}: {known}.'
-    )
-  model = _build(run.config, tuple(result['image_shape']), images=None)
+  if beta is None:
+    return _restore(run)
+  return next(iter(restore_models(run, (beta,))))[1]
+
+
+def restore_models(
+  run: run_lib.Run, betas: Sequence[float] = ()
+) -> Iterator[tuple[float, Any]]:
+  """Yields betas of a run, and the model at each until the next is asked for.
+
+  Args:
+    run: A finished run.
+    betas: Which; by default those of its points.
+
+  Raises:
+    UserError: As `restore_model`.
+  """
+  known = run.points('test')
+  model = _restore(run)
+  if isinstance(model, conditional.ConditionalModel):
+    slide = conditional.Slide(model)
+    for beta in betas or known:
+      yield beta, slide.to(beta)
+    return
+  for beta in betas or known:
+    if beta not in known:
+      raise errors.UserError(
+        f'{run.path} has no point at beta {beta:g}: '
+        f'{", ".join(f"{b:g}" for b in known)}.'
+      )
+    yield beta, model
+
+
+def _restore(run):
+  image_shape = tuple(run.result['image_shape'])
+  model = _build(run.config, image_shape, images=None)
   checkpoint.read_weights(model, run.path / 'checkpoint' / 'kept')
   return model
+
+
+def _start_from_parent(run, program):
+  """Gives a program at step 0 the weights of the run's parent."""
+  parent = run_lib.parent_of(run)
+  if parent is None:
+    raise errors.UserError(
+      f'{run.path.name} starts from the run {run.config.parent}, which has no '
+      f'result in {run.path.parent}; train it there first.'
+    )
+  weights = parent.path / 'checkpoint' / 'kept'
+  checkpoint.read_weights(program.model, weights)
+  if program.average is not None:
+    program.average.restart()
 
 
 @functools.lru_cache(maxsize=1)
@@ -118,6 +165,8 @@ def _program(config, execution, data):
   key = dataclasses.replace(
     config,
     seed=0,
+    warm_start='',
+    parent='',
     objective=repr(
       objective_lib.with_beta(objective_lib.parse(config.objective), 1.0)
     ),
@@ -163,6 +212,8 @@ def _make_program(config, data, steps_per_call, *, jit_compile):
 
 def _build(config, image_shape, *, images, dropout=0.0):
   settings = architecture.resolve(config.model, image_shape, dropout=dropout)
+  objective = objective_lib.parse(config.objective)
+  beta_range = getattr(objective, 'beta_range', None)
   return architecture.build(
     settings.architecture,
     image_shape=image_shape,
@@ -173,6 +224,8 @@ def _build(config, image_shape, *, images, dropout=0.0):
     num_pseudo_inputs=settings.num_pseudo_inputs,
     conditioning=settings.conditioning,
     dropout=settings.dropout,
+    conditional=beta_range is not None,
+    beta_range=beta_range,
   )
 
 

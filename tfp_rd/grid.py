@@ -61,12 +61,15 @@ class Grid:
     architectures: Three signs each, as in `'-+v'`.
     objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
     seeds: Integers.
+    warm_start: `'up'` or `'down'` to start each beta from the weights of the
+      one below, or above; the first of a family is as without.
   """
 
   base: config_lib.Config = config_lib.Config()
   architectures: tuple[str, ...] = tuple(map(str, architecture_lib.ALL))
   objectives: tuple[str, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
+  warm_start: str = ''
 
   def cells(self) -> tuple[config_lib.Config, ...]:
     """Returns the runs, in the order in which they are best done.
@@ -76,9 +79,30 @@ class Grid:
     can be read, rather than one point of each, which cannot.  Seeds come
     outermost, so that the whole plane is there before any of it is repeated.
     """
-    axes = itertools.product(self.seeds, self.architectures, self.objectives)
+    families = itertools.product(self.seeds, self.architectures)
+    cells = itertools.chain.from_iterable(
+      itertools.starmap(self._family, families)
+    )
     # A value given twice is one run; `dict` keeps the first place of each.
-    return tuple(dict.fromkeys(itertools.starmap(self._cell, axes)))
+    return tuple(dict.fromkeys(cells))
+
+  def _family(self, seed, architecture):
+    """Yields the runs of one family; warm ones name the run before them."""
+    cells = [self._cell(seed, architecture, o) for o in self.objectives]
+    if not self.warm_start:
+      yield from cells
+      return
+    parent = ''
+    betas = dict.fromkeys(cells)
+    for cell in sorted(
+      betas, key=lambda c: c.beta, reverse=self.warm_start == 'down'
+    ):
+      if parent:
+        cell = dataclasses.replace(
+          cell, warm_start=self.warm_start, parent=parent
+        )
+      parent = cell.identity
+      yield cell
 
   def _cell(self, seed, architecture, objective):
     model = dataclasses.replace(self.base.model, architecture=architecture)
@@ -108,12 +132,20 @@ _PAPER_BETAS = (
   *(1, 1.1, 1.5, 2, 5, 10),
 )
 
+# All betas of a family in one network.
+_CURVE = ('multi_rate(beta_min=0.05)',)
+_DIGITS = config_lib.Config(training=config_lib.TrainingConfig(num_steps=3000))
+
 PRESETS: Mapping[str, Grid] = {
   'quick': Grid(
-    config_lib.Config(training=config_lib.TrainingConfig(num_steps=400)),
-    objectives=beta_elbos((0.3, 1, 3)),
+    config_lib.Config(
+      training=config_lib.TrainingConfig(num_steps=400),
+      evaluation=config_lib.EvaluationConfig(eval_betas=(0.3, 1.0, 3.0)),
+    ),
+    objectives=_CURVE,
   ),
-  'plane': Grid(),
+  'plane': Grid(_DIGITS, objectives=_CURVE),
+  'separate': Grid(_DIGITS),
   'full': Grid(_PAPER, objectives=beta_elbos(_PAPER_BETAS)),
 }
 
@@ -172,11 +204,13 @@ def train_pending(
     run_root: The folder that holds one folder a run.
     execute: Trains one run; it takes `run.lock` itself, and should leave a
       run alone that has its result by then.
-    on_wait: Is told which cells are held whenever nothing else is left.
+    on_wait: Is told which cells are held, or wait for their parent, whenever
+      nothing else is left.
     poll_s: Seconds between two looks at them.
 
   Returns:
-    The error of each cell whose training diverged; the others go on.
+    The error of each cell whose training diverged, or its parent's; the others
+    go on.
 
   Raises:
     UserError: A run was refused.
@@ -193,7 +227,14 @@ def train_pending(
 
 
 def _is_held_back(cell, run_root, execute, diverged):
-  """Trains one cell, unless another process holds it."""
+  """Trains one cell, unless it waits for another process or its parent."""
+  if cell.parent in {c.identity for c in diverged}:
+    diverged[cell] = ArithmeticError(
+      f'{cell.name} starts from {cell.parent}, which diverged.'
+    )
+    return False
+  if cell.parent and run_lib.parent_of(_run(cell, run_root)) is None:
+    return True
   run = run_lib.create_run(run_root, cell)
   if run.is_done:
     return False

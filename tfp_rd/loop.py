@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_rd import checkpoint, errors, rate_distortion
+from tfp_rd import checkpoint, conditional, errors, rate_distortion
 from tfp_rd import program as program_lib
 from tfp_rd import run as run_lib
 from tfp_rd import selection as selection_lib
@@ -141,18 +141,9 @@ def train_program(
       'other noise is drawn; go on with that, or begin a new run.'
     )
   # The same draws at every validation, and none that training sees.
-  score_seed = initial.fold_in(inputs.seed, -2)
-
-  def score():
-    point = rate_distortion.evaluate(
-      program.model,
-      validation,
-      num_samples=_VALIDATION_SAMPLES,
-      seed=score_seed,
-    )
-    score = objective.score(point)
-    return score if math.isfinite(score) else math.inf
-
+  score = _score_fn(
+    program.model, objective, validation, seed=initial.fold_in(inputs.seed, -2)
+  )
   step = int(program.step)
   while step < schedule.num_steps:
     start = time.monotonic()
@@ -167,6 +158,30 @@ def train_program(
     on_progress(step, schedule.num_steps, row)
   state.selection.take()
   return metrics
+
+
+def _score_fn(model, objective, validation, *, seed):
+  """Returns a function that scores the weights as they are; less is better."""
+  is_conditional = isinstance(model, conditional.ConditionalModel)
+  slide = conditional.Slide(model) if is_conditional else None
+
+  def measure(model, num_samples):
+    return rate_distortion.evaluate(
+      model, validation, num_samples=num_samples, seed=seed
+    )
+
+  def score():
+    if slide is None:
+      value = objective.score(measure(model, _VALIDATION_SAMPLES))
+    else:  # As many draws in all.
+      betas = objective.compared_betas()
+      num_samples = -(-_VALIDATION_SAMPLES // len(betas))
+      value = objective.score(
+        {b: measure(slide.to(b), num_samples) for b in betas}
+      )
+    return value if math.isfinite(value) else math.inf
+
+  return score
 
 
 class _Files:

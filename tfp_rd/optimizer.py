@@ -80,6 +80,11 @@ class Average(tf.Module):
     self._decay = decay
     self.values = [tf.Variable(v, trainable=False) for v in variables]
 
+  def restart(self):
+    """Makes the average what the variables are now."""
+    for value, variable in zip(self.values, self._variables, strict=True):
+      value.assign(variable)
+
   def update(self, step):
     """Takes the variables in, at `step` from 0."""
     for value, variable in zip(self.values, self._variables, strict=True):

@@ -146,8 +146,9 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
     ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
     staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
   figure.text(0.06, 0.965, title, fontsize=12.5, weight='bold')
-  bars = 'bars: one standard error over images; pale: spread over seeds'
-  figure.text(0.99, 0.965, bars, fontsize=8.5, ha='right', color='#666666')
+  figure.text(
+    0.99, 0.965, _explain(curves), fontsize=8.5, ha='right', color='#666666'
+  )
   return figure
 
 
@@ -172,6 +173,19 @@ def save(figure: 'figure_lib.Figure', path: Path) -> None:
   run_lib.write_atomically(path, buffer.getvalue())
 
 
+def _explain(curves):
+  """Returns what marks mean, as far as there are any."""
+  kinds = [curve.is_one_run() for curve in curves]
+  has_lines = any(kind.any() for kind in kinds)
+  has_rings = any(kind.any() and not kind.all() for kind in kinds)
+  return (
+    'lines: curves of one run; ' * has_lines
+    + 'rings: trained separately; ' * has_rings
+    + 'bars: one standard error over images'
+    + ('' if has_lines else '; pale: spread over seeds')
+  )
+
+
 def _plane(curves):
   return tuple(
     np.concatenate([curve.column(name) for curve in curves])
@@ -194,10 +208,23 @@ def _draw_points(ax, curve, value):
       ecolor=look['markeredgecolor'], elinewidth=width, alpha=alpha, zorder=2,
       clip_on=False,
     )  # fmt: skip
+  one_run = curve.is_one_run()
   # Not clipped: collapsed models sit on the axis itself.
   ax.plot(
-    rate, height, ls='none', label=curve.name, zorder=4, clip_on=False, **look
-  )
+    rate[one_run], height[one_run], color=look['markeredgecolor'], lw=0.9,
+    alpha=0.7, zorder=2, clip_on=False,
+  )  # fmt: skip
+  # Beside the curve of one run, points of their own runs are rings around it.
+  ring = style.RING if one_run.any() else {}
+  for chosen, more, label in (
+    (~one_run, ring, '' if one_run.any() else curve.name),
+    (one_run, {}, curve.name),
+  ):
+    if chosen.any():
+      ax.plot(
+        rate[chosen], height[chosen], ls='none', label=label, zorder=4,
+        clip_on=False, **{**look, **more},
+      )  # fmt: skip
 
 
 def _draw_letter(ax, rate, distortion, sign, letter):

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfp_rd import epoch, errors, optimizer, ownership, rate_distortion
+from tfp_rd import (
+  conditional,
+  epoch,
+  errors,
+  optimizer,
+  ownership,
+  rate_distortion,
+)
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
 
@@ -32,7 +39,7 @@ class Inputs(NamedTuple):
   Attributes:
     images: `[N, ...]` training images, or on-probabilities of pixels.
     seed: `[2]`, seed of all steps.
-    beta: Scalar.
+    beta: Scalar; unused where the objective draws its own.
     learning_rate: Scalar.
     num_steps: Scalar, the run's last step, where the learning rate ends.
   """
@@ -48,8 +55,9 @@ class Program(tf.Module):
   """A model, its players, their optimisers, and the step that moves them.
 
   Args:
-    model: A `LatentVariableModel`.
-    objective: An objective; its beta comes with the inputs.
+    model: A `LatentVariableModel`, or a `ConditionalModel`.
+    objective: An objective; its beta comes with the inputs.  A conditional
+      model wants one that draws betas, and the reverse.
     batch_size: Images a step.
     steps_per_call: Steps of one call at the most.
     dynamic: Whether images are on-probabilities, drawn anew at every use.
@@ -57,6 +65,10 @@ class Program(tf.Module):
     weight_averaging: Decay of the average of the weights, 0 for none.
     jit_compile: Whether XLA compiles the loop.
     seed: Seed of players that the objective brings along.
+
+  Raises:
+    UserError: Model and objective do not fit, or the batch is not a multiple of
+      the objective's groups.
   """
 
   def __init__(
@@ -73,6 +85,7 @@ class Program(tf.Module):
     seed=0,
   ):
     super().__init__()
+    _check_betas(model, objective, batch_size)
     self.model = model
     self.objective = objective
     self.players = dict(objective.players(model, seed))
@@ -155,21 +168,22 @@ class Program(tf.Module):
   def _take_step(self, inputs, indices):
     """Moves every player once; returns the step's metrics."""
     step = self.step.read_value()
-    seeds = initial.split(initial.fold_in(inputs.seed, step), 3)
+    seeds = initial.split(initial.fold_in(inputs.seed, step), 4)
     x = tf.gather(inputs.images, indices)
     if self._dynamic:
       uniforms = initial.uniform(tf.shape(x), seed=seeds[0], dtype=x.dtype)
       x = tf.cast(uniforms < x, x.dtype)
+    model, beta = self._model_and_beta(inputs.beta, seeds[3])
     context = context_lib.Context(
       step=step,
       seed=seeds[1],
       num_training_examples=inputs.images.shape[0],
       model=self.model,
       players=self.players,
-      beta=inputs.beta,
+      beta=beta,
     )
     with tf.GradientTape(persistent=True) as tape:
-      draws = rate_distortion.draw(self.model, x, seed=seeds[2], training=True)
+      draws = rate_distortion.draw(model, x, seed=seeds[2], training=True)
       losses = self.objective.losses(draws, context)
     rate = optimizer.learning_rate_at(
       step, learning_rate=inputs.learning_rate, num_steps=inputs.num_steps
@@ -177,6 +191,15 @@ class Program(tf.Module):
     norm = self._update(tape, losses.players, rate, step)
     self.step.assign_add(1)
     return _metrics(draws, losses, norm)
+
+  def _model_and_beta(self, beta, seed):
+    """Returns the model of this step, and the beta of each image or of all."""
+    if not isinstance(self.model, conditional.ConditionalModel):
+      return self.model, beta
+    betas = self.objective.draw_betas(seed=seed, dtype=beta.dtype)
+    num_repeats = self.batch_size // betas.shape[0]
+    model = self.model.at(betas, num_repeats=num_repeats)
+    return model, tf.repeat(betas, num_repeats)
 
   def _update(self, tape, losses, learning_rate, step):
     # All gradients first: no player sees another's move of the same step.
@@ -207,6 +230,31 @@ class Program(tf.Module):
           'no part of the model owns and so nobody would train; make it an '
           'attribute of the part that uses it.'
         )
+
+
+def _check_betas(model, objective, batch_size):
+  """Refuses a model of all betas with an objective of one, and the reverse."""
+  is_conditional = isinstance(model, conditional.ConditionalModel)
+  wanted = getattr(objective, 'beta_range', None)
+  if is_conditional != (wanted is not None):
+    raise errors.UserError(
+      f'the model is for {"a range of betas" if is_conditional else "one beta"}'
+      f' and the objective is {objective!r}; a ConditionalModel goes with '
+      'multi_rate, and no other model does.'
+    )
+  if not is_conditional:
+    return
+  least, largest = model.beta_range
+  if not least <= wanted[0] < wanted[1] <= largest:
+    raise errors.UserError(
+      f'the model is for betas from {least:g} to {largest:g} and the objective '
+      f'is {objective!r}; give both the same range.'
+    )
+  if batch_size % objective.num_groups:
+    raise errors.UserError(
+      f'batch_size is {batch_size}; it must be a multiple of the '
+      f'{objective.num_groups} groups of multi_rate.'
+    )
 
 
 def _metrics(draws, losses, gradient_norm):

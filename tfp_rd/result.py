@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd import checkpoint, rate_distortion, version
+from tfp_rd import checkpoint, conditional, rate_distortion, version
+from tfp_rd import objective as objective_lib
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 from tfp_rd.network import initial
@@ -41,25 +42,16 @@ def write(run, state, data) -> Mapping[str, Any]:
   """
   model = state.program.model
   checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
-  examples = {s: _evaluate(run.config, model, data, s) for s in _SPLITS}
-  points = {}
-  for split, (rate, distortion) in examples.items():
-    points[split] = point_lib.Point.from_examples(
-      rate, distortion, num_samples=run.config.evaluation.eval_samples
-    )
-    if not math.isfinite(points[split].elbo_nats):
-      raise FloatingPointError(
-        f'rate or distortion of {run.path.name} is not finite on the {split} '
-        'split; lower the learning rate, or train it with another seed.'
-      )
-  rate, distortion = examples['test']
+  points, examples = [], []
+  for beta, at_beta in _models(model, run.config):
+    nats = {s: _evaluate(run.config, at_beta, data, s) for s in _SPLITS}
+    points.append({'beta': beta, **_records(run, nats)})
+    examples.append((beta, *nats['test']))
   buffer = io.BytesIO()
-  np.savez_compressed(
-    buffer,
-    beta=[run.config.beta],
-    rate_nats=rate[np.newaxis],
-    distortion_nats=distortion[np.newaxis],
-  )
+  names = ('beta', 'rate_nats', 'distortion_nats')
+  columns = zip(*examples, strict=True)
+  arrays = dict(zip(names, map(np.stack, columns), strict=True))
+  np.savez_compressed(buffer, **arrays)
   run_lib.write_atomically(run.path / 'examples.npz', buffer.getvalue())
   result = _result(run, state, data, points)
   run_lib.write_atomically(
@@ -68,8 +60,37 @@ def write(run, state, data) -> Mapping[str, Any]:
   return result
 
 
+def _models(model, config):
+  """Yields each beta of the result, and the model at it until the next."""
+  if not isinstance(model, conditional.ConditionalModel):
+    yield config.beta, model
+    return
+  slide = conditional.Slide(model)
+  objective = objective_lib.parse(config.objective)
+  for beta in config.evaluation.eval_betas or objective.betas():
+    yield beta, slide.to(beta)
+
+
+def _records(run, nats):
+  """Returns the record of each split's point."""
+  points = {
+    split: point_lib.Point.from_examples(
+      *values, num_samples=run.config.evaluation.eval_samples
+    )
+    for split, values in nats.items()
+  }
+  for split, point in points.items():
+    if not math.isfinite(point.elbo_nats):
+      raise FloatingPointError(
+        f'rate or distortion of {run.path.name} is not finite on the {split} '
+        'split; lower the learning rate, or train it with another seed.'
+      )
+  return {split: point.to_dict() for split, point in points.items()}
+
+
 def _result(run, state, data, points):
-  records = {split: point.to_dict() for split, point in points.items()}
+  # The result's own splits are those of the beta nearest to the ELBO's.
+  first = min(points, key=lambda entry: abs(math.log(entry['beta'])))
   return {
     'schema': 1,
     'config': dataclasses.asdict(run.config),
@@ -90,8 +111,8 @@ def _result(run, state, data, points):
       'step': int(state.selection.step) or run.config.training.num_steps,
       'is_averaged': bool(state.selection.is_averaged),
     },
-    'points': [{'beta': run.config.beta, **records}],
-    **records,
+    'points': points,
+    **{split: first[split] for split in _SPLITS},
   }
 
 

@@ -31,6 +31,7 @@ __all__ = [
   'create_run',
   'load_run',
   'lock',
+  'parent_of',
   'runs_below',
   'write_atomically',
 ]
@@ -110,10 +111,11 @@ class Run:
     """Builds the model and restores its kept weights.
 
     Args:
-      beta: For a run with several points, the one that is meant.
+      beta: For a run that has a whole curve, the one that is meant.
 
     Returns:
-      A `tfp_rd.LatentVariableModel`.  Imports TensorFlow.
+      A `tfp_rd.LatentVariableModel`; for a whole curve and no beta the
+      `tfp_rd.ConditionalModel`.  Imports TensorFlow.
 
     Raises:
       UserError: The run has no kept weights.
@@ -148,6 +150,18 @@ def load_run(path: Path) -> Run:
     raise errors.UserError(
       f'{path / "config.json"} is {e}; move that directory away.'
     ) from e
+
+
+def parent_of(run: Run) -> Optional[Run]:
+  """Returns the run beside this one from whose weights it starts.
+
+  Returns:
+    The parent, or `None` while it has no result.
+  """
+  for path in run.path.parent.glob(f'run_*_{run.config.parent}'):
+    parent = load_run(path)
+    return parent if parent.is_done else None
+  return None
 
 
 def runs_below(root: Path) -> list[Run]:

@@ -17,6 +17,7 @@ __all__ = [
   'Letter',
   'MINUS',
   'PARTS',
+  'RING',
   'dress',
   'family',
   'legend',
@@ -59,6 +60,8 @@ _OTHER = Letter('other', GREY, 's', '-', GREY)
 
 BEST = '\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}'  # The best -ELBO.
 MINUS = '\N{MINUS SIGN}'
+# A point beside a curve of its family.
+RING = {'markersize': 9.5, 'markeredgewidth': 0.9, 'markerfacecolor': 'none'}
 _FONT_SIZE = 9.5
 
 

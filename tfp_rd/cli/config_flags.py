@@ -10,7 +10,7 @@ import math
 import pathlib
 import re
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from absl import flags
@@ -19,18 +19,8 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd import grid as grid_lib
-from tfp_rd import objective as objective_lib
-from tfp_rd.cli import program
 
-__all__ = [
-  'checked',
-  'define',
-  'define_execution',
-  'define_objective',
-  'objectives',
-  'read',
-]
+__all__ = ['beta', 'checked', 'define', 'define_execution', 'read']
 
 Record = TypeVar('Record')
 
@@ -39,7 +29,11 @@ _DEFINE = {
   int: flags.DEFINE_integer,
   float: flags.DEFINE_float,
   str: flags.DEFINE_string,
+  tuple: flags.DEFINE_list,
 }
+
+# Fields that are more than one flag each, or follow from the others.
+_BY_OTHER_RULES = ('objective', 'parent', 'warm_start')
 
 
 def define(
@@ -51,8 +45,7 @@ def define(
     flag_values: Receives the flags.
     omit: Fields that the program asks for in another way.
   """
-  # The programs compute the digest; the objective has a rule of its own.
-  omit = {'sha256', 'objective', *omit}
+  omit = {'sha256', *_BY_OTHER_RULES, *omit}  # The programs compute the digest.
   for record in (config_lib.Config, config_lib.Execution):
     _define_record(record, flag_values, omit=omit)
   flags.DEFINE_integer(
@@ -70,44 +63,23 @@ def define_execution(flag_values: flags.FlagValues, name: str) -> None:
   _define_record(config_lib.Execution, flag_values, omit=fields - {name})
 
 
-def define_objective(flag_values: flags.FlagValues, *, several: bool) -> None:
-  """Defines the flags that name one objective, or those of a grid."""
-  where = {'flag_values': flag_values, 'module_name': 'What is optimised'}
-  if several:
-    flags.DEFINE_list('betas', None, 'Weights of the rate.', **where)
-  else:
-    flags.DEFINE_float(
-      'beta',
-      None,
-      "Weight of the rate; short for --objective='beta_elbo(beta=...)'.",
-      **where,
-    )
-  flags.DEFINE_integer(
-    'kl_annealing_steps',
-    0,
-    'Steps over which the weight of the rate grows from 0 to beta.',
-    **where,
-  )
-  (flags.DEFINE_multi_string if several else flags.DEFINE_string)(
-    'objective',
-    None if several else config_lib.Config.objective,
-    "Any objective, as 'target_rate(...)', in the words of its own repr.",
-    **where,
-  )
-
-
 def read(flag_values: flags.FlagValues, record: Record) -> Record:
   """Returns `record` with the fields that were given on the command line.
 
-  The objective, which several flags may name, is left to `objectives`.
+  The objective, which several flags may name, and warm starts are left to the
+  programs.
   """
   changes = {}
   for field in dataclasses.fields(record):
     value = getattr(record, field.name)
     if dataclasses.is_dataclass(value):
       changes[field.name] = read(flag_values, value)
-    elif field.name != 'objective' and _given(flag_values, field.name):
-      changes[field.name] = flag_values[field.name].value
+    elif (
+      field.name not in _BY_OTHER_RULES
+      and field.name in flag_values
+      and flag_values[field.name].present
+    ):
+      changes[field.name] = _value(flag_values, field.name)
   return dataclasses.replace(record, **changes)
 
 
@@ -153,41 +125,6 @@ def checked(
   )
 
 
-def objectives(
-  flag_values: flags.FlagValues, default: Sequence[str]
-) -> tuple[str, ...]:
-  """Returns the canonical objectives that the flags name.
-
-  Args:
-    flag_values: Holds the flags of `define_objective`.
-    default: What is meant where no flag was given, beta-ELBOs.
-
-  Raises:
-    UserError: Two flags say the same, a beta is not positive, or an objective
-      does not exist.
-  """
-  given = _given(flag_values, 'objective')
-  betas = _given(flag_values, 'beta', 'betas')
-  annealing = _given(flag_values, 'kl_annealing_steps')
-  if given and (betas or annealing):
-    raise errors.UserError(
-      '--beta, --betas and --kl_annealing_steps are short for a beta_elbo; '
-      'leave them out beside --objective, or write them inside it.'
-    )
-  if given:
-    return tuple(map(_canonical, given))
-  if not (betas or annealing):
-    return tuple(default)
-  steps = flag_values.kl_annealing_steps
-  if steps < 0:
-    raise errors.UserError(
-      f'kl_annealing_steps is {steps}; it must be 0 (none) or positive.'
-    )
-  if not betas:
-    betas = [config_lib.parse_call(text)[1]['beta'] for text in default]
-  return grid_lib.beta_elbos(map(_beta, betas), kl_annealing_steps=steps)
-
-
 def _define_record(record, flag_values, omit):
   """Defines a flag for each field of a record, and of the records in it."""
   hints, manual = typing.get_type_hints(record), _attributes(record)
@@ -198,42 +135,39 @@ def _define_record(record, flag_values, omit):
     elif field.name not in omit:
       _DEFINE[kind](
         field.name,
-        field.default,
+        [*field.default] if kind is tuple else field.default,
         manual.get(field.name, ''),
         flag_values=flag_values,
         module_name=_title(record),
       )
 
 
-def _given(flag_values, *names):
-  """Returns the values of the first of these flags that was given, or []."""
-  for name in names:
-    if name in flag_values and flag_values[name].present:
-      value = flag_values[name].value
-      return value if isinstance(value, list) else [value]
-  return []
+def beta(text: str) -> float:
+  """Reads a beta.
 
-
-def _canonical(text):
-  if config_lib.parse_call(text)[0] in objective_lib.names():
-    program.tensorflow()  # `parse` brings it; a misspelt name does not.
-  return repr(objective_lib.parse(text))
-
-
-def _beta(text):
+  Raises:
+    UserError: It is not positive and finite.
+  """
   try:
-    beta = float(text)
+    number = float(text)
   except ValueError:
-    beta = math.nan
-  if not 0 < beta < math.inf:
+    number = math.nan
+  if not 0 < number < math.inf:
     raise errors.UserError(
       f'beta is {text}; it must be a positive, finite number.'
     )
-  return beta
+  return number
+
+
+def _value(flag_values, name):
+  value = flag_values[name].value
+  return tuple(map(beta, value)) if isinstance(value, list) else value
 
 
 def _kind(hint):
   """Returns the type of a field, `int` for `Optional[int]`."""
+  if typing.get_origin(hint) is tuple:
+    return tuple
   kinds = typing.get_args(hint) or (hint,)
   return next(kind for kind in kinds if kind is not type(None))
 

@@ -20,6 +20,7 @@ tfp-rd evaluate RUN_OR_ROOT [flags]: R, D and ELBO of trained models.
 
   tfp-rd evaluate runs
   tfp-rd evaluate runs/run_-+v_beta0.3_1a2b3c4d --split=test --num_samples=64
+  tfp-rd evaluate runs/run_-+v_multi_rate_1a2b3c4d --betas=0.2,0.7   any betas
 
 Each value is a mean over images with its standard error, in nats.  The kept
 weights are restored and new draws are made; nothing is written.
@@ -45,6 +46,12 @@ def _define(flag_values):
     **here,
   )
   flags.DEFINE_integer('seed', 0, 'Of the draws.', **here)
+  flags.DEFINE_list(
+    'betas',
+    None,
+    'Where to measure one-run curves; by default where the run did.',
+    **here,
+  )
   config_flags.define_execution(flag_values, 'data_dir')
 
 
@@ -56,6 +63,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     raise errors.UserError(
       f'num_samples is {flag_values.num_samples}; it must be positive.'
     )
+  betas = tuple(map(config_flags.beta, flag_values.betas or ()))
   runs = run_lib.runs_below(root)
   if not runs:
     raise errors.UserError(f'there is no run below {root}; train one first.')
@@ -63,7 +71,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   rows, refused = [], []
   for run in runs:
     try:
-      rows += _rows(run, flag_values)
+      rows += _rows(run, betas, flag_values)
     except errors.UserError as e:
       refused.append(str(e))
   if rows:
@@ -78,16 +86,15 @@ def _load(data, data_dir):
   return dataset_lib.load(data, data_dir=data_dir)
 
 
-def _rows(run, flag_values):
+def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
-  from tfp_rd import rate_distortion  # Brings TensorFlow.
+  from tfp_rd import experiment, rate_distortion  # Both bring TensorFlow.
 
   data = _load(run.config.data, flag_values.data_dir)
   evaluation = run.config.evaluation
   split = flag_values.split
   rows = []
-  for beta in run.points('test'):
-    model = run.model(beta)
+  for beta, model in experiment.restore_models(run, betas):
     for name in point_table.SPLITS if split == 'all' else (split,):
       point = rate_distortion.evaluate(
         model,

@@ -13,7 +13,13 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import grid as grid_lib
-from tfp_rd.cli import config_flags, program, training, workers
+from tfp_rd.cli import (
+  config_flags,
+  objective_flags,
+  program,
+  training,
+  workers,
+)
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.cli import report as report_program
 
@@ -25,16 +31,23 @@ tfp-rd grid [flags]: train every combination of the axes, then draw the report.
   tfp-rd grid --preset=plane                      the paper's twelve families
   tfp-rd grid --preset=plane --latent_size=4      a flag overrides the preset
   tfp-rd grid --architectures=---,-+v --betas=0.5,1,2 --seeds=0,1,2
+  tfp-rd grid --validate_betas=0.1,1              and two points of each curve
+                                                  trained by themselves
+  tfp-rd grid --one_run_curves=false --betas=1,2  a run for each beta
+  tfp-rd grid --one_run_curves=false --warm_start=up   each from the last
   tfp-rd grid --preset=full --workers=8           one process for each of 8 GPUs
+
+A curve is one run: one network that takes beta, see docs/one_run_curves.md.
 
 Stopped at any moment and typed again, it goes on where it was: what is left to
 do is what has no result below --run_root.  Several grids, and several machines
 with one file system, may share that directory.  --report_dir= draws nothing.
 
 Presets:
-  quick  12 families x beta 0.3, 1, 3 x 400 steps on digits
-  plane  12 families x beta 0.1, 0.3, 1, 3 x 1,500 steps on digits
-  full   the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
+  quick     12 curves of 400 steps on digits, drawn at beta 0.3, 1, 3
+  plane     12 curves of 3,000 steps on digits, drawn at 10 betas
+  separate  12 families x beta 0.1, 0.3, 1, 3 x 3,000 steps on digits
+  full      the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
 """
 
 
@@ -66,15 +79,22 @@ def _define(flag_values):
     lower_bound=0,
     **axes,
   )
+  flags.DEFINE_enum(
+    'warm_start',
+    '',
+    ['', 'up', 'down'],
+    'Start each beta of separate runs from the weights of the one below (up) '
+    'or above (down).',
+    **axes,
+  )
   report_program.define_report_dir(flag_values)
-  config_flags.define_objective(flag_values, several=True)
-  config_flags.define(flag_values, omit=('architecture', 'seed'))
+  objective_flags.define_several(flag_values)
+  config_flags.define(flag_values, omit=('architecture', 'eval_betas', 'seed'))
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   program.refuse(arguments)
-  grid = _grid(flag_values)
-  cells = grid.cells()
+  cells = _cells(flag_values)
   execution = config_flags.read(flag_values, config_lib.Execution())
   training.set_aside_corrupt(cells, execution.run_root)
   problem = _train(cells, execution, flag_values.workers)
@@ -84,6 +104,20 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     raise errors.UserError(problem)
 
 
+def _cells(flag_values) -> tuple[config_lib.Config, ...]:
+  """Returns the runs of the grid, and those that judge its curves."""
+  grid = _grid(flag_values)
+  betas = flag_values.validate_betas
+  separate = grid_lib.beta_elbos(map(config_flags.beta, betas))
+  evaluation = dataclasses.replace(grid.base.evaluation, eval_betas=())
+  judges = dataclasses.replace(
+    grid,
+    base=dataclasses.replace(grid.base, evaluation=evaluation),
+    objectives=separate,
+  )
+  return (*grid.cells(), *judges.cells())
+
+
 def _grid(flag_values) -> grid_lib.Grid:
   """Returns the preset with what the flags say instead."""
   grid = grid_lib.PRESETS[flag_values.preset]
@@ -91,11 +125,22 @@ def _grid(flag_values) -> grid_lib.Grid:
     if flag_values[axis].present and not flag_values[axis].value:
       raise errors.UserError(f'--{axis} is empty; name at least one.')
   base = config_flags.read(flag_values, grid.base)
+  base = config_flags.checked(flag_values, base)
+  objectives = objective_flags.read(flag_values, grid.objectives)
+  betas = objective_flags.eval_betas(flag_values, grid.objectives)
+  if betas or not any(map(config_lib.is_curve, objectives)):
+    evaluation = dataclasses.replace(base.evaluation, eval_betas=betas)
+    base = dataclasses.replace(base, evaluation=evaluation)
   changes = {
-    'base': config_flags.checked(flag_values, base),
-    'objectives': config_flags.objectives(flag_values, grid.objectives),
+    'base': base,
+    'objectives': objectives,
     'seeds': tuple(map(_seed, flag_values.seeds)),
+    'warm_start': flag_values.warm_start,
   }
+  if flag_values.warm_start and any(map(config_lib.is_curve, objectives)):
+    raise errors.UserError(
+      '--warm_start is for separate runs; add --one_run_curves=false.'
+    )
   if flag_values.architectures != ['all']:
     parsed = map(architecture_lib.parse, flag_values.architectures)
     changes['architectures'] = tuple(map(str, parsed))

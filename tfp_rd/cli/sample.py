@@ -22,6 +22,7 @@ _MANUAL = """\
 tfp-rd sample RUN --output=FILE.png: reconstructions and generations of a run.
 
   tfp-rd sample runs/run_-+v_beta0.3_1a2b3c4d --output=samples.png
+  tfp-rd sample runs/run_-+v_multi_rate_1a2b3c4d --beta=0.3
 
 Each column shows a test image and, below it, draws from the decoder at draws of
 its z: what they share with it is what z carries.  Generations are draws from
@@ -47,6 +48,9 @@ def _define(flag_values):
   flags.DEFINE_integer(
     'num_images', 12, 'Images in a row.', lower_bound=1, **here
   )
+  flags.DEFINE_float(
+    'beta', None, 'Where on a one-run curve; by default at 1.', **here
+  )
   flags.DEFINE_integer('seed', 0, 'Of the choice and the draws.', **here)
   config_flags.define_execution(flag_values, 'data_dir')
 
@@ -65,8 +69,11 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   # Shuffled: some test files are sorted by class.
   order = np.random.RandomState(flag_values.seed).permutation(len(test))
   images = test[order[: flag_values.num_images]]
-  draws = _draw(run.model(), images, seed=flag_values.seed)
-  figure = picture(images, *draws, title=_title(run.config))
+  beta = flag_values.beta
+  if beta is None and config_lib.is_curve(run.config.objective):
+    beta = 1.0
+  draws = _draw(run.model(beta), images, seed=flag_values.seed)
+  figure = picture(images, *draws, title=_title(run.config, beta))
   _save(figure, output)
   print(output)
 
@@ -150,9 +157,10 @@ def _draw(model, images, *, seed):
   return reconstructions.numpy(), decode(new_z, seeds[3]).numpy()
 
 
-def _title(config: config_lib.Config) -> str:
+def _title(config: config_lib.Config, beta: Optional[float]) -> str:
   data = pathlib.PurePath(config.data.dataset).stem
-  return f'{config.model.architecture} on {data}, {config.objective}'
+  at = '' if beta is None else f', beta {beta:g}'
+  return f'{config.model.architecture} on {data}, {config.objective}{at}'
 
 
 def _save(figure, path):

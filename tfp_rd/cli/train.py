@@ -11,7 +11,13 @@ from absl import flags
 from tfp_rd import config as config_lib
 from tfp_rd import grid as grid_lib
 from tfp_rd import run as run_lib
-from tfp_rd.cli import config_flags, point_table, program, training
+from tfp_rd.cli import (
+  config_flags,
+  objective_flags,
+  point_table,
+  program,
+  training,
+)
 from tfp_rd.cli import progress as progress_lib
 
 __all__ = ['main']
@@ -20,6 +26,7 @@ _MANUAL = """\
 tfp-rd train [flags]: train one model and evaluate it on every split.
 
   tfp-rd train --architecture=-+v --beta=0.5
+  tfp-rd train --architecture=-+v --objective='multi_rate()'   all betas at once
   tfp-rd train --dataset=mine.npz --num_steps=3000 --latent_size=4
   tfp-rd train --max_steps=2 --fake_data      a dry run
 
@@ -51,7 +58,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _define(flag_values):
-  config_flags.define_objective(flag_values, several=False)
+  objective_flags.define(flag_values)
   config_flags.define(flag_values)
 
 
@@ -59,7 +66,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   program.refuse(arguments)
   config = config_flags.read(flag_values, config_lib.Config())
   config = config_flags.checked(flag_values, config)
-  objectives = config_flags.objectives(flag_values, [config.objective])
+  objectives = objective_flags.read(flag_values, [config.objective])
   config = dataclasses.replace(config, objective=objectives[0])
   execution = config_flags.read(flag_values, config_lib.Execution())
   run = _done(config, execution)

@@ -7,6 +7,10 @@ dataclass of plain numbers with a name, the names of its metrics, and
     players(model, seed)    who learns: a mapping from name to tf.Module
     losses(draws, context)  a scalar for each player, and the metrics
     score(point)            what the kept step minimises on validation
+
+One for a `ConditionalModel` also has a `beta_range`, and `num_groups` betas
+that `draw_betas(seed=, dtype=)` draws for each step; its `score` takes a
+mapping from the betas of `compared_betas()` to points.
 """
 
 import dataclasses
@@ -19,6 +23,7 @@ __all__ = ['names', 'parse', 'with_beta']
 
 _CLASSES = {
   'beta_elbo': ('tfp_rd.objective.beta_elbo', 'BetaElbo'),
+  'multi_rate': ('tfp_rd.objective.multi_rate', 'MultiRate'),
   'target_rate': ('tfp_rd.objective.target_rate', 'TargetRate'),
 }
 

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conditional model is an ordinary model at each of its betas."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_rd
+from tfp_rd import condition, rate_distortion
+from tfp_rd import conditional as conditional_lib
+
+SHAPE = (4, 5, 1)
+COVER = ['---', '-++', '+-v', '++v']
+
+
+def conditional_of(signs, **kwargs):
+  conditional = tfp_rd.build(
+    signs,
+    image_shape=SHAPE,
+    latent_size=3,
+    num_pseudo_inputs=4,
+    conditional=True,
+    seed=1,
+    dtype='float64',
+    **kwargs,
+  )
+  for n, v in enumerate(conditional.trainable_variables):
+    v.assign_add(0.1 * np.random.RandomState(n).randn(*v.shape))
+  return conditional
+
+
+def images(count):
+  return np.random.RandomState(0).randint(2, size=[count, *SHAPE]).astype(float)
+
+
+@pytest.mark.parametrize('signs', COVER)
+def test_several_betas_at_once_are_each_of_them_alone(signs):
+  conditional = conditional_of(signs)
+  betas = tf.constant([0.1, 2.0], tf.float64)
+  x = images(6)
+  together = conditional.at(betas, num_repeats=3)
+  z = tf.constant(np.random.RandomState(1).randn(2, 6, 3))
+  for n, beta in enumerate((0.1, 2.0)):
+    alone = conditional.at(beta)
+    rows = slice(3 * n, 3 * n + 3)
+    codes = z[:, rows]
+    for whole, part in (
+      (
+        together.encoder(x).log_prob(z),
+        alone.encoder(x[rows]).log_prob(codes),
+      ),
+      (together.marginal().log_prob(z), alone.marginal().log_prob(codes)),
+      (
+        together.decoder(z).log_prob(x),
+        alone.decoder(codes).log_prob(x[rows]),
+      ),
+    ):
+      assert whole.shape == [2, 6]
+      np.testing.assert_allclose(whole[:, rows], part, rtol=1e-9)
+
+
+@pytest.mark.parametrize('signs', COVER)
+def test_one_beta_an_image_is_the_same(signs):
+  conditional = conditional_of(signs)
+  x = images(4)
+  grouped = conditional.at(tf.constant([0.1, 2.0], tf.float64), num_repeats=2)
+  each = conditional.at(tf.constant([0.1, 0.1, 2.0, 2.0], tf.float64))
+  for got, expected in zip(
+    *([d.rate, d.distortion] for d in _draws(x, grouped, each)), strict=True
+  ):
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+def _draws(x, *models):
+  return [rate_distortion.draw(m, x, num_samples=2, seed=3) for m in models]
+
+
+@pytest.mark.parametrize('signs', COVER)
+def test_beta_reaches_every_part(signs):
+  conditional = conditional_of(signs)
+  x, z = images(1), tf.ones([1, 3], tf.float64)
+  low, high = (
+    [
+      float(d.log_prob(value)[0])
+      for d, value in (
+        (model.encoder(x), z),
+        (model.decoder(z), x),
+        (model.marginal(), z),
+      )
+    ]
+    for model in (conditional.at(0.1), conditional.at(2.0))
+  )
+  differs = [a != b for a, b in zip(low, high, strict=True)]
+  assert differs == [True, True, signs[2] != '-']
+
+
+def test_the_model_at_a_beta_has_the_variables_of_the_whole():
+  conditional = conditional_of('+-v')
+  ours = {v.ref() for v in conditional.trainable_variables}
+  assert {v.ref() for v in conditional.at(1.0).trainable_variables} == ours
+  assert conditional.num_parameters == conditional.at(1.0).num_parameters
+
+
+@pytest.mark.parametrize('signs', COVER)
+def test_a_slide_moves_along_the_curve_without_a_new_trace(signs):
+  conditional = conditional_of(signs)
+  slide = conditional_lib.Slide(conditional)
+  assert slide.to(0.1) is slide.to(1.0)
+  for beta in (0.1, 1.0):
+    point, expected = (
+      tfp_rd.evaluate(m, images(4), num_samples=2)
+      for m in (slide.to(beta), conditional.at(beta))
+    )
+    np.testing.assert_allclose(
+      [point.rate_nats, point.distortion_nats],
+      [expected.rate_nats, expected.distortion_nats],
+      rtol=1e-6,
+    )
+
+
+def test_features_are_bounded_and_tell_betas_apart():
+  betas = np.geomspace(0.05, 10, 50)
+  features = condition.features(betas, (0.05, 10), 'float64').numpy()
+  assert features.shape == (50, condition.NUM_FEATURES)
+  assert np.abs(features).max() <= 1 + 1e-9
+  assert (np.diff(features[:, 0]) > 0).all()
+  np.testing.assert_allclose(features[[0, -1], 0], [-1, 1], atol=1e-12)
+  np.testing.assert_allclose(
+    features[:, 3], np.cos(4 * np.arccos(features[:, 0])), atol=1e-6
+  )
+
+
+def test_betas_are_log_uniform_and_stratified():
+  objective = tfp_rd.MultiRate(num_groups=8)
+  low, high = np.log(0.05), np.log(10)
+  betas = [objective.draw_betas(seed=n).numpy() for n in range(400)]
+  part = (np.log(betas) - low) / (high - low)
+  np.testing.assert_array_equal(
+    np.sort((8 * part).astype(int), axis=1), np.tile(np.arange(8), [400, 1])
+  )
+  # Every place of a batch sees the whole range.
+  np.testing.assert_allclose(part.mean(0), 0.5, atol=0.06)
+  assert (np.corrcoef(part.T)[0, 1:] < 0.2).all()
+
+
+@pytest.mark.parametrize('beta', [0.01, 11.0])
+def test_a_beta_out_of_range_is_refused(beta):
+  with pytest.raises(tfp_rd.UserError, match=r'from 0\.05 to 10'):
+    conditional_of('---').at(beta)
+
+
+@pytest.mark.parametrize('signs', COVER)
+def test_the_loss_of_a_step_is_that_of_its_betas(signs):
+  """Training by hand with the betas of a step gives the program's gradient."""
+  conditional = conditional_of(signs)
+  objective = tfp_rd.MultiRate(num_groups=2)
+  before = [v.numpy() for v in conditional.trainable_variables]
+  tfp_rd.fit(
+    conditional,
+    images(8),
+    objective=objective,
+    batch_size=4,
+    num_steps=1,
+    learning_rate=1e-3,
+  )
+  moved = [
+    np.abs(v.numpy() - b).max()
+    for v, b in zip(conditional.trainable_variables, before, strict=True)
+  ]
+  # Adam's first step moves every weight that has a gradient by its rate.
+  assert sum(m > 0.9e-3 for m in moved) >= 0.8 * len(moved)
+
+
+@pytest.mark.parametrize(
+  ('conditional', 'objective'),
+  [(True, tfp_rd.BetaElbo()), (False, tfp_rd.MultiRate(num_groups=2))],
+)
+def test_model_and_objective_must_fit(conditional, objective):
+  model = tfp_rd.build(
+    '---', image_shape=SHAPE, latent_size=2, conditional=conditional
+  )
+  with pytest.raises(tfp_rd.UserError, match='multi_rate'):
+    tfp_rd.fit(model, images(4), objective=objective, batch_size=4, num_steps=1)
+
+
+def test_the_groups_divide_the_batch():
+  with pytest.raises(tfp_rd.UserError, match='multiple of the 3'):
+    tfp_rd.fit(
+      conditional_of('---'),
+      images(4),
+      objective=tfp_rd.MultiRate(num_groups=3),
+      batch_size=4,
+      num_steps=1,
+    )
+
+
+def test_a_model_of_a_given_rate_has_it():
+  conditional = conditional_of('---')
+  rates = [
+    tfp_rd.evaluate(conditional.at(beta), images(9), num_samples=4).rate_nats
+    for beta in conditional.beta_range
+  ]
+  wanted = 0.3 * rates[0] + 0.7 * rates[1]
+  model, beta = conditional.at_rate(
+    wanted, images(9), num_samples=4, tolerance_nats=1e-3
+  )
+  assert 0.05 < beta < 10
+  point = tfp_rd.evaluate(model, images(9), num_samples=4)
+  assert point.rate_nats == pytest.approx(wanted, abs=2e-3)

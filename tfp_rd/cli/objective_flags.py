@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags that say what is optimised: betas, annealing, a curve, anything else.
+
+`--betas` of separate runs are objectives; those of one-run curves are where the
+curves are drawn.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd import grid as grid_lib
+from tfp_rd import objective as objective_lib
+from tfp_rd.cli import config_flags, program
+
+__all__ = ['define', 'define_several', 'eval_betas', 'read']
+
+_SEPARATE_BETAS = (0.1, 0.3, 1.0, 3.0)
+
+
+def define(flag_values: flags.FlagValues) -> None:
+  """Defines the flags that name the objective of one run."""
+  where = _define_annealing(flag_values)
+  flags.DEFINE_float(
+    'beta',
+    None,
+    "Weight of the rate; short for --objective='beta_elbo(beta=...)'.",
+    **where,
+  )
+  flags.DEFINE_string(
+    'objective',
+    config_lib.Config.objective,
+    "Any objective, as 'target_rate(...)', in the words of its own repr; "
+    "'multi_rate()' trains the curve of all betas.",
+    **where,
+  )
+
+
+def define_several(flag_values: flags.FlagValues) -> None:
+  """Defines the flags that name those of a grid."""
+  where = _define_annealing(flag_values)
+  flags.DEFINE_list(
+    'betas', None, 'Weights of the rate, or where a curve is drawn.', **where
+  )
+  flags.DEFINE_multi_string(
+    'objective',
+    None,
+    "Any objectives, as 'target_rate(...)', in the words of their own repr.",
+    **where,
+  )
+  flags.DEFINE_boolean(
+    'one_run_curves',
+    None,
+    'Train each curve in one run, by a network that takes beta; by default '
+    'what the preset does.',
+    **where,
+  )
+  flags.DEFINE_float('beta_min', None, 'Least beta of such a curve.', **where)
+  flags.DEFINE_float('beta_max', None, 'Its largest.', **where)
+  flags.DEFINE_list(
+    'validate_betas',
+    [],
+    'Betas that are also trained separately, to judge one-run curves by.',
+    **where,
+  )
+
+
+def read(
+  flag_values: flags.FlagValues, default: Sequence[str]
+) -> tuple[str, ...]:
+  """Returns the canonical objectives that the flags name.
+
+  Args:
+    flag_values: Holds the flags of `define` or `define_several`.
+    default: What is meant where no flag was given: beta-ELBOs, or a curve.
+
+  Raises:
+    UserError: Two flags say the same, a beta is not positive, or an objective
+      does not exist.
+  """
+  given = _given(flag_values, 'objective')
+  betas = _given(flag_values, 'beta', 'betas')
+  annealing = _given(flag_values, 'kl_annealing_steps')
+  if given and (betas or annealing or _given(flag_values, 'one_run_curves')):
+    raise errors.UserError(
+      '--beta, --betas, --kl_annealing_steps and --one_run_curves are short '
+      'for an objective; leave them out beside --objective, or write them '
+      'inside it.'
+    )
+  if given:
+    return tuple(map(_canonical, given))
+  if _is_one_run(flag_values, default):
+    return (_curve(flag_values),)
+  if not (betas or annealing) and not any(map(config_lib.is_curve, default)):
+    return tuple(default)
+  return _beta_elbos(flag_values, betas or _betas_of(default))
+
+
+def eval_betas(
+  flag_values: flags.FlagValues, default: Sequence[str]
+) -> tuple[float, ...]:
+  """Returns where the flags want one-run curves drawn, or nothing."""
+  if _given(flag_values, 'objective') or not _is_one_run(flag_values, default):
+    return ()
+  return tuple(map(config_flags.beta, _given(flag_values, 'betas')))
+
+
+def _define_annealing(flag_values):
+  where = {'flag_values': flag_values, 'module_name': 'What is optimised'}
+  flags.DEFINE_integer(
+    'kl_annealing_steps',
+    0,
+    'Steps over which the weight of the rate grows from 0 to beta.',
+    **where,
+  )
+  return where
+
+
+def _given(flag_values, *names):
+  """Returns the values of the first of these flags that was given, or []."""
+  for name in names:
+    if name in flag_values and flag_values[name].present:
+      value = flag_values[name].value
+      return value if isinstance(value, list) else [value]
+  return []
+
+
+def _is_one_run(flag_values, default):
+  """Whether curves are trained in one run: as was said, or as is usual."""
+  said = _given(flag_values, 'one_run_curves')
+  return said[0] if said else any(map(config_lib.is_curve, default))
+
+
+def _curve(flag_values):
+  if _given(flag_values, 'kl_annealing_steps'):
+    raise errors.UserError(
+      'a curve of one run has no --kl_annealing_steps; leave that out, or say '
+      '--one_run_curves=false.'
+    )
+  given = {
+    name: _given(flag_values, name)[0]
+    for name in ('beta_min', 'beta_max')
+    if _given(flag_values, name)
+  }
+  fields = ', '.join(f'{name}={value!r}' for name, value in given.items())
+  return _canonical(f'multi_rate({fields})')
+
+
+def _betas_of(default):
+  if any(map(config_lib.is_curve, default)):
+    return _SEPARATE_BETAS
+  return [config_lib.parse_call(text)[1]['beta'] for text in default]
+
+
+def _beta_elbos(flag_values, betas):
+  steps = flag_values.kl_annealing_steps
+  if steps < 0:
+    raise errors.UserError(
+      f'kl_annealing_steps is {steps}; it must be 0 (none) or positive.'
+    )
+  return grid_lib.beta_elbos(
+    map(config_flags.beta, betas), kl_annealing_steps=steps
+  )
+
+
+def _canonical(text):
+  if config_lib.parse_call(text)[0] in objective_lib.names():
+    program.tensorflow()  # `parse` brings it; a misspelt name does not.
+  return repr(objective_lib.parse(text))
