@@ -20,9 +20,24 @@ import pytest
 from absl import flags
 
 import tfp_rd
-from tfp_rd import architecture, config, dataset, grid, objective, run
+from tfp_rd import (
+  architecture,
+  config,
+  dataset,
+  grid,
+  objective,
+  preset,
+  run,
+)
 from tfp_rd.cli import __main__ as dispatcher
-from tfp_rd.cli import config_flags, point_table, program, progress, workers
+from tfp_rd.cli import (
+  config_flags,
+  objective_flags,
+  point_table,
+  program,
+  progress,
+  workers,
+)
 from tfp_rd.cli import grid as grid_program
 from tfp_rd.cli import sample as sample_program
 from tfp_rd.point import Point
@@ -167,7 +182,7 @@ def test_importing_and_running_programs_leaves_absl_s_own_flags_alone(call):
 def defined():
   flag_values = flags.FlagValues()
   config_flags.define(flag_values)
-  config_flags.define_objective(flag_values, several=False)
+  objective_flags.define(flag_values)
   return flag_values
 
 
@@ -185,7 +200,8 @@ def test_each_field_is_a_flag_with_its_default_and_a_help(record):
   flag_values = defined()
   flag_values.mark_as_parsed()
   for name, default in leaves(record):
-    if name != 'sha256':
+    if name not in ('sha256', 'parent', 'warm_start'):
+      default = [*default] if isinstance(default, tuple) else default
       assert flag_values[name].default == default, name
       assert flag_values[name].help, name
 
@@ -193,7 +209,7 @@ def test_each_field_is_a_flag_with_its_default_and_a_help(record):
 def test_without_flags_a_record_is_read_as_it_is():
   flag_values = defined()
   flag_values(['train'])
-  record = grid.PRESETS['full'].base
+  record = preset.PRESETS['full'].base
   assert config_flags.read(flag_values, record) == record
 
 
@@ -238,7 +254,7 @@ def test_beta_is_short_for_an_objective(call, trainer):
 
 def test_what_the_programs_write_is_the_objective_s_own_repr():
   for text in (
-    *grid.PRESETS['full'].objectives,
+    *preset.PRESETS['full'].objectives,
     *grid.beta_elbos([0.5, 1e-9], kl_annealing_steps=10),
   ):
     assert repr(objective.parse(text)) == text
@@ -462,7 +478,10 @@ def test_ctrl_c_says_that_the_same_command_goes_on(call, trainer, name):
 
 # grid
 
-SMALL = ('grid', '--architectures=---,-+v', '--betas=0.5,2')
+SMALL = (
+  *('grid', '--preset=separate'),
+  *('--architectures=---,-+v', '--betas=0.5,2'),
+)
 
 
 def test_a_grid_trains_its_cells_and_draws_the_report(call, trainer, tmp_path):
@@ -505,17 +524,69 @@ def test_a_stopped_grid_goes_on_where_it_was(call, trainer):
 
 def test_flags_override_a_preset_and_the_rest_of_it_stays(call, trainer):
   status, _, err = call(
-    *('grid', '--preset=quick', '--architectures=---', '--latent_size=3'),
+    *('grid', '--preset=separate', '--architectures=---', '--latent_size=3'),
     *('--kl_annealing_steps=5', '--seeds=0,1', '--report_dir='),
   )
   assert status == 0, err
   found = [r.config for r in run.runs_below('runs')]
-  assert len(found) == 6
-  assert {c.training.num_steps for c in found} == {400}
+  assert len(found) == 8
+  assert {c.training.num_steps for c in found} == {3000}
   assert {c.model.latent_size for c in found} == {3}
-  assert {c.beta for c in found} == {0.3, 1.0, 3.0}
+  assert {c.beta for c in found} == {0.1, 0.3, 1.0, 3.0}
   assert {c.seed for c in found} == {0, 1}
   assert all('kl_annealing_steps=5' in c.objective for c in found)
+
+
+def curves(call, *argv):
+  status, _, err = call('grid', '--architectures=-+v', '--report_dir=', *argv)
+  assert status == 0, err
+  return [r.config for r in run.runs_below('runs')]
+
+
+def test_the_plane_trains_each_curve_in_one_run(call, trainer):
+  (curve,) = curves(call)
+  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  assert curve.evaluation.eval_betas == ()
+  assert curve.name.startswith('run_-+v_multi_rate_')
+
+
+def test_betas_of_a_curve_are_where_it_is_drawn(call, trainer):
+  (curve,) = curves(call, '--betas=0.5,2', '--beta_max=4')
+  assert curve.evaluation.eval_betas == (0.5, 2.0)
+  assert curve.objective == 'multi_rate(beta_min=0.05, beta_max=4.0)'
+
+
+def test_a_curve_is_validated_by_runs_of_single_betas(call, trainer):
+  found = curves(call, '--preset=quick', '--validate_betas=0.1,1')
+  (curve,) = (c for c in found if config.is_curve(c.objective))
+  assert curve.evaluation.eval_betas == (0.3, 1.0, 3.0)
+  separate = [c for c in found if c != curve]
+  assert {c.beta for c in separate} == {0.1, 1.0}
+  assert {c.training for c in separate} == {curve.training}
+  # A later grid of separate runs finds them done.
+  trainer.execute = pytest.fail
+  curves(call, '--preset=separate', '--num_steps=400', '--betas=0.1,1')
+
+
+def test_curves_of_one_run_can_be_refused(call, trainer):
+  found = curves(call, '--one_run_curves=false')
+  assert {c.beta for c in found} == {0.1, 0.3, 1.0, 3.0}
+  assert {c.objective.split('(')[0] for c in found} == {'beta_elbo'}
+
+
+def test_any_preset_can_be_curves(call, trainer):
+  argv = ('--preset=full', '--fake_data', '--one_run_curves')
+  (curve,) = curves(call, *argv)
+  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  assert curve.training.num_steps == 100_000
+
+
+def test_warm_runs_name_their_parents(call, trainer):
+  found = curves(call, '--preset=separate', '--warm_start=down')
+  by_beta = {c.beta: c for c in found}
+  assert [c.beta for c in found if not c.parent] == [3.0]
+  for beta, parent in ((1.0, 3.0), (0.3, 1.0), (0.1, 0.3)):
+    assert by_beta[beta].parent == by_beta[parent].identity
 
 
 def test_a_corrupt_result_is_set_aside_and_its_run_done_again(call, trainer):
@@ -551,6 +622,11 @@ def test_a_diverged_cell_is_named_and_the_report_has_the_others(
 @pytest.mark.parametrize(
   ('argv', 'words'),
   [
+    (['--warm_start=up'], 'separate'),
+    (['--kl_annealing_steps=5'], 'one_run_curves=false'),
+    (['--beta_min=3', '--beta_max=1'], 'beta_max'),
+    (['--validate_betas=0'], 'positive'),
+    (['--one_run_curves', '--objective=beta_elbo(beta=1)'], 'objective'),
     (['--preset=plain'], 'plane'),
     (['--architectures=---,v--'], "'v--'"),
     (['--architectures='], '--architectures is empty'),

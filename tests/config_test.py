@@ -35,6 +35,8 @@ def test_every_field_changes_the_identity():
       assert changed.identity not in seen, field.name
       seen.add(changed.identity)
   assert replaced(seed=1).identity not in seen
+  warm = replaced(warm_start='up', parent='1a2b3c4d')
+  assert warm.identity not in seen
 
 
 def _another(field, value):
@@ -44,6 +46,7 @@ def _another(field, value):
     'conditioning': 'concatenated',
     'architecture': '-+v',
     'dropout': 0.5,
+    'eval_betas': (0.5,),
   }
   if field.name in choices:
     return {field.name: choices[field.name]}

@@ -40,6 +40,7 @@ from tfp_rd.network import (
   gated,
   initial,
   masked,
+  modulation,
 )
 
 tfd = tfp.distributions
@@ -325,17 +326,23 @@ MAPS = {
     (LATENT,),
     ((4,),),
   ),
-  'network.gated.Modulation': Case(
-    lambda dtype, **_: gated.Modulation(CONDITION_SIZE, 4, dtype=dtype),
-    ((4,), (CONDITION_SIZE,)),
-    ((4,),),
-    has_condition=False,
-  ),
   'network.masked.MaskedNetwork': Case(
     masked_network,
     (LATENT,),
     ((LATENT_SIZE, 2),),
     call=lambda module, x, condition=None: module(x, condition),
+  ),
+  'network.modulation.Blend': Case(
+    lambda dtype, **_: modulation.Blend(CONDITION_SIZE, 4, dtype=dtype),
+    ((8,), (CONDITION_SIZE,)),
+    ((4,),),
+    has_condition=False,
+  ),
+  'network.modulation.Modulation': Case(
+    lambda dtype, **_: modulation.Modulation(CONDITION_SIZE, 4, dtype=dtype),
+    ((4,), (CONDITION_SIZE,)),
+    ((4,),),
+    has_condition=False,
   ),
 }
 CASES = {**PARTS, **MAPS}

@@ -9,7 +9,7 @@ import pytest
 
 from tfp_rd import config as config_lib
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors
+from tfp_rd import curve_file, errors
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 
@@ -135,8 +135,8 @@ def test_a_curve_file_reads_back_equal(tmp_path):
   fabricate(tmp_path, '-+v', beta=0.3)
   (curve,) = curve_lib.load_curves(tmp_path)
   path = tmp_path / 'curve_-+v.json'
-  curve_lib.write_curve(curve, path)
-  assert curve_lib.read_curve(path) == curve
+  curve_file.write_curve(curve, path)
+  assert curve_file.read_curve(path) == curve
   fields = json.loads(path.read_text())
   assert list(fields) == ['name', 'description', 'results']
   assert fields['results']['rate_nats'] == list(curve.results['rate_nats'])
@@ -149,7 +149,7 @@ def test_what_is_no_curve_file_is_refused(tmp_path, text):
   path = tmp_path / 'curve.json'
   path.write_text(text)
   with pytest.raises(errors.UserError, match='curve.json is no curve file'):
-    curve_lib.read_curve(path)
+    curve_file.read_curve(path)
 
 
 def broken(rate):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfp_rd import architecture, config, errors, grid, run
+from tfp_rd import architecture, config, errors, grid, preset, run
 
 
 @pytest.fixture
@@ -62,15 +62,16 @@ def test_only_what_is_an_axis_differs_from_the_base(small):
 @pytest.mark.parametrize(
   ('name', 'num', 'num_steps', 'batch_size', 'dataset'),
   [
-    ('quick', 36, 400, 128, 'digits'),
-    ('plane', 48, 1500, 128, 'digits'),
+    ('quick', 12, 400, 128, 'digits'),
+    ('plane', 12, 3000, 128, 'digits'),
+    ('separate', 48, 3000, 128, 'digits'),
     ('full', 180, 100_000, 100, 'binarized_mnist'),
   ],
 )
 def test_presets_are_what_they_promise(
   name, num, num_steps, batch_size, dataset
 ):
-  cells = grid.PRESETS[name].cells()
+  cells = preset.PRESETS[name].cells()
   assert len(cells) == num
   assert {c.model.architecture for c in cells} == set(
     map(str, architecture.ALL)
@@ -81,7 +82,7 @@ def test_presets_are_what_they_promise(
 
 
 def test_the_full_preset_is_200_epochs_of_the_paper_s_optimiser():
-  base = grid.PRESETS['full'].base
+  base = preset.PRESETS['full'].base
   assert base.training.num_steps * base.training.batch_size == 200 * 50_000
   assert base.training.normalize_gradients
   assert base.training.weight_averaging == 0

@@ -12,7 +12,7 @@ import pytest
 
 from tfp_rd import config as config_lib
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors, report
+from tfp_rd import curve_file, errors, report
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 
@@ -112,7 +112,7 @@ def test_every_number_of_the_page_names_its_unit(root, tmp_path):
 def test_the_curves_are_those_of_the_runs(root, tmp_path):
   done = report.write_report(root, tmp_path / 'report')
   files = [p for p in done.paths if p.parent.name == 'curves']
-  read = tuple(map(curve_lib.read_curve, files))
+  read = tuple(map(curve_file.read_curve, files))
   assert read == curve_lib.load_curves(root)
 
 

@@ -55,9 +55,7 @@ def test_a_child_waits_for_its_parent(tmp_path):
     done.append(run.config)
     run_lib.write_atomically(run.path / 'result.json', '{}')
 
-  grid.train_pending(
-    cells[::-1], tmp_path, execute=execute, poll_s=0.0
-  )
+  grid.train_pending(cells[::-1], tmp_path, execute=execute, poll_s=0.0)
   assert done == list(cells)
 
 

@@ -21,7 +21,7 @@ from tfp_rd import condition as condition_lib
 from tfp_rd import errors, rate_distortion, rate_search
 from tfp_rd import model as model_lib
 
-__all__ = ['BETA_RANGE', 'ConditionalModel', 'Slide']
+__all__ = ['BETA_RANGE', 'ConditionalModel', 'Slide', 'check_objective']
 
 BETA_RANGE = (0.05, 10.0)
 
@@ -184,3 +184,32 @@ class Slide:
     self._conditional._check(beta)
     self._beta.assign(beta)
     return self._model
+
+
+def check_objective(model, objective, *, batch_size: int) -> None:
+  """Checks that an objective of one beta, or of a range, suits a model.
+
+  Raises:
+    UserError: It does not, or the batch is not a multiple of its groups.
+  """
+  is_conditional = isinstance(model, ConditionalModel)
+  wanted = getattr(objective, 'beta_range', None)
+  if is_conditional != (wanted is not None):
+    raise errors.UserError(
+      f'the model is for {"a range of betas" if is_conditional else "one beta"}'
+      f' and the objective is {objective!r}; a ConditionalModel goes with '
+      'multi_rate, and no other model does.'
+    )
+  if not is_conditional:
+    return
+  least, largest = model.beta_range
+  if not least <= wanted[0] < wanted[1] <= largest:
+    raise errors.UserError(
+      f'the model is for betas from {least:g} to {largest:g} and the objective '
+      f'is {objective!r}; give both the same range.'
+    )
+  if batch_size % objective.num_groups:
+    raise errors.UserError(
+      f'batch_size is {batch_size}; it must be a multiple of the '
+      f'{objective.num_groups} groups of multi_rate.'
+    )

@@ -252,7 +252,7 @@ class Config:
 
 def is_curve(objective: str) -> bool:
   """Whether an objective trains the whole curve of a family in one run."""
-  return parse_call(objective)[0] == 'multi_rate'
+  return objective.partition('(')[0].strip() == 'multi_rate'
 
 
 def parse_call(text: str) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ A column is the test split's unless its name says other: `train_rate_nats`.
 
 import collections
 import dataclasses
-import json
 import math
 import pathlib
 import warnings
@@ -25,8 +24,6 @@ __all__ = [
   'Curve',
   'collect',
   'load_curves',
-  'read_curve',
-  'write_curve',
 ]
 
 _VALUES = ('rate', 'distortion', 'elbo')
@@ -71,6 +68,7 @@ class Curve:
 
   def is_one_run(self) -> np.ndarray:
     """Return which points, `[P]`, are of a run that trained a whole curve."""
+    # Curves from elsewhere do not tell.
     objectives = self.results.get('objective', ('',) * len(self))
     return np.array([config_lib.is_curve(o) for o in objectives], bool)
 
@@ -144,31 +142,6 @@ def load_curves(
       f'{root} holds runs of several data sets; choose one by data=: {choice}.'
     )
   return found.curves[choice[0]]
-
-
-def write_curve(curve: Curve, path: run_lib.Path) -> None:
-  """Write a curve file, whole or not at all."""
-  text = json.dumps(vars(curve), allow_nan=False)
-  for name in curve.results:  # One line each, so that people can read them.
-    text = text.replace(f'"{name}": [', f'\n "{name}": [', 1)
-  run_lib.write_atomically(path, text + '\n')
-
-
-def read_curve(path: run_lib.Path) -> Curve:
-  """Return the curve that `write_curve` wrote.
-
-  Raises:
-    UserError: The file is no curve.
-    OSError: It cannot be read.
-  """
-  try:
-    fields = json.loads(pathlib.Path(path).read_text())
-    results = {key: tuple(value) for key, value in fields['results'].items()}
-    if {len(results['beta'])} != set(map(len, results.values())):
-      raise ValueError('columns of different lengths')
-    return Curve(fields['name'], fields['description'], results)
-  except (ValueError, KeyError, TypeError, AttributeError) as e:
-    raise errors.UserError(f'{path} is no curve file ({e!r:.80}).') from e
 
 
 def _rows(run):

@@ -6,14 +6,13 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-import tensorflow as tf
-
 from tfp_rd import (
   architecture,
   checkpoint,
   conditional,
   errors,
   loop,
+  summary,
 )
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
@@ -51,6 +50,8 @@ def execute(
     OSError: A file cannot be written.
   """
   config = run.config
+  if execution.tensorboard:
+    on_progress = summary.writing(run.path / 'tensorboard', on_progress)
   data = _load_data(config.data, execution.data_dir)
   objective = objective_lib.parse(config.objective)
   with run_lib.lock(run):
@@ -76,7 +77,7 @@ def execute(
         'validation', count=config.training.validation_examples
       ),
       run_dir=run.path,
-      on_progress=_with_summaries(run, execution, on_progress),
+      on_progress=on_progress,
       on_warning=on_warning,
     )
     return result_lib.write(run, state, data)
@@ -236,19 +237,3 @@ def _schedule(training, execution):
     checkpoint_every=execution.checkpoint_every,
     steps_per_call=execution.steps_per_call,
   )
-
-
-def _with_summaries(run, execution, on_progress):
-  """Adds TensorBoard summaries to what happens at every call."""
-  if not execution.tensorboard:
-    return on_progress
-  writer = tf.summary.create_file_writer(str(run.path / 'tensorboard'))
-
-  def write(step, num_steps, metrics):
-    with writer.as_default(step=step):
-      for name, value in metrics.items():
-        tf.summary.scalar(name, value)
-    writer.flush()
-    on_progress(step, num_steps, metrics)
-
-  return write

@@ -13,7 +13,7 @@ import itertools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Union
 
 from tfp_rd import architecture as architecture_lib
@@ -25,7 +25,6 @@ __all__ = [
   'beta_elbos',
   'Grid',
   'pending',
-  'PRESETS',
   'set_aside_corrupt',
   'train_pending',
 ]
@@ -109,45 +108,6 @@ class Grid:
     return dataclasses.replace(
       self.base, model=model, objective=objective, seed=seed
     )
-
-
-# The paper's protocol: 200 epochs of 50,000 images at batch 100, no
-# regularisation, the last step kept.  The paper ran it without and with
-# annealing of the rate's weight; the second half of its runs is
-# `--preset=full --kl_annealing_steps=25000`, 50 of the epochs.
-_PAPER = config_lib.Config(
-  data=config_lib.DataConfig(dataset='binarized_mnist'),
-  model=config_lib.ModelConfig(size='paper'),
-  training=config_lib.TrainingConfig(
-    num_steps=100_000,
-    batch_size=100,
-    learning_rate=3e-4,
-    normalize_gradients=True,
-    weight_averaging=0.0,
-    validate_every=0,
-  ),
-)
-_PAPER_BETAS = (
-  *(0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9),
-  *(1, 1.1, 1.5, 2, 5, 10),
-)
-
-# All betas of a family in one network.
-_CURVE = ('multi_rate(beta_min=0.05)',)
-_DIGITS = config_lib.Config(training=config_lib.TrainingConfig(num_steps=3000))
-
-PRESETS: Mapping[str, Grid] = {
-  'quick': Grid(
-    config_lib.Config(
-      training=config_lib.TrainingConfig(num_steps=400),
-      evaluation=config_lib.EvaluationConfig(eval_betas=(0.3, 1.0, 3.0)),
-    ),
-    objectives=_CURVE,
-  ),
-  'plane': Grid(_DIGITS, objectives=_CURVE),
-  'separate': Grid(_DIGITS),
-  'full': Grid(_PAPER, objectives=beta_elbos(_PAPER_BETAS)),
-}
 
 
 def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:

@@ -14,7 +14,7 @@ from typing import Optional, TYPE_CHECKING
 import numpy as np
 
 from tfp_rd import curve as curve_lib
-from tfp_rd import frontier, style
+from tfp_rd import frontier, marks, style
 from tfp_rd import run as run_lib
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def rate_distortion_plane(
     figure = style.new_figure(7.5, 5.2)
     ax = figure.add_axes((0.08, 0.11, 0.65, 0.85))
   for curve in curves:
-    _draw_points(ax, curve, 'distortion')
+    marks.draw_points(ax, curve, 'distortion')
   _draw_frontier(ax, *_plane(curves))
   _draw_diagonal(ax, curves)
   style.dress(ax, 'distortion D (nats)')
@@ -117,7 +117,7 @@ def elbo_against_rate(
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
   for curve in curves:
-    _draw_points(ax, curve, 'elbo')
+    marks.draw_points(ax, curve, 'elbo')
   entropy = -best.column('elbo_nats')[index]
   ax.axhline(entropy, color=style.BLACK, lw=1, ls=':', zorder=1)
   style.dress(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
@@ -146,9 +146,8 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
     ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
     staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
   figure.text(0.06, 0.965, title, fontsize=12.5, weight='bold')
-  figure.text(
-    0.99, 0.965, _explain(curves), fontsize=8.5, ha='right', color='#666666'
-  )
+  marked = marks.explanation(curves)
+  figure.text(0.99, 0.965, marked, fontsize=8.5, ha='right', color='#666666')
   return figure
 
 
@@ -173,58 +172,11 @@ def save(figure: 'figure_lib.Figure', path: Path) -> None:
   run_lib.write_atomically(path, buffer.getvalue())
 
 
-def _explain(curves):
-  """Returns what marks mean, as far as there are any."""
-  kinds = [curve.is_one_run() for curve in curves]
-  has_lines = any(kind.any() for kind in kinds)
-  has_rings = any(kind.any() and not kind.all() for kind in kinds)
-  return (
-    'lines: curves of one run; ' * has_lines
-    + 'rings: trained separately; ' * has_rings
-    + 'bars: one standard error over images'
-    + ('' if has_lines else '; pale: spread over seeds')
-  )
-
-
 def _plane(curves):
   return tuple(
     np.concatenate([curve.column(name) for curve in curves])
     for name in ('rate_nats', 'distortion_nats')
   )
-
-
-def _draw_points(ax, curve, value):
-  """Markers of one family, with standard errors and the spread over seeds."""
-  look = style.family(curve.name)
-  rate = curve.column('rate_nats')
-  height = curve.column(f'{value}_nats') * (-1 if value == 'elbo' else 1)
-  for error, alpha, width in (
-    ('seed_std_{}_nats', 0.25, 4),
-    ('{}_stderr_nats', 0.8, 1.1),
-  ):
-    x, y = (curve.column(error.format(name)) for name in ('rate', value))
-    ax.errorbar(
-      rate, height, np.nan_to_num(y), np.nan_to_num(x), fmt='none',
-      ecolor=look['markeredgecolor'], elinewidth=width, alpha=alpha, zorder=2,
-      clip_on=False,
-    )  # fmt: skip
-  one_run = curve.is_one_run()
-  # Not clipped: collapsed models sit on the axis itself.
-  ax.plot(
-    rate[one_run], height[one_run], color=look['markeredgecolor'], lw=0.9,
-    alpha=0.7, zorder=2, clip_on=False,
-  )  # fmt: skip
-  # Beside the curve of one run, points of their own runs are rings around it.
-  ring = style.RING if one_run.any() else {}
-  for chosen, more, label in (
-    (~one_run, ring, '' if one_run.any() else curve.name),
-    (one_run, {}, curve.name),
-  ):
-    if chosen.any():
-      ax.plot(
-        rate[chosen], height[chosen], ls='none', label=label, zorder=4,
-        clip_on=False, **{**look, **more},
-      )  # fmt: skip
 
 
 def _draw_letter(ax, rate, distortion, sign, letter):

@@ -85,7 +85,7 @@ class Program(tf.Module):
     seed=0,
   ):
     super().__init__()
-    _check_betas(model, objective, batch_size)
+    conditional.check_objective(model, objective, batch_size=batch_size)
     self.model = model
     self.objective = objective
     self.players = dict(objective.players(model, seed))
@@ -173,7 +173,12 @@ class Program(tf.Module):
     if self._dynamic:
       uniforms = initial.uniform(tf.shape(x), seed=seeds[0], dtype=x.dtype)
       x = tf.cast(uniforms < x, x.dtype)
-    model, beta = self._model_and_beta(inputs.beta, seeds[3])
+    model, beta = self.model, inputs.beta
+    if isinstance(model, conditional.ConditionalModel):
+      betas = self.objective.draw_betas(seed=seeds[3], dtype=beta.dtype)
+      num_repeats = self.batch_size // betas.shape[0]
+      model = model.at(betas, num_repeats=num_repeats)
+      beta = tf.repeat(betas, num_repeats)
     context = context_lib.Context(
       step=step,
       seed=seeds[1],
@@ -191,15 +196,6 @@ class Program(tf.Module):
     norm = self._update(tape, losses.players, rate, step)
     self.step.assign_add(1)
     return _metrics(draws, losses, norm)
-
-  def _model_and_beta(self, beta, seed):
-    """Returns the model of this step, and the beta of each image or of all."""
-    if not isinstance(self.model, conditional.ConditionalModel):
-      return self.model, beta
-    betas = self.objective.draw_betas(seed=seed, dtype=beta.dtype)
-    num_repeats = self.batch_size // betas.shape[0]
-    model = self.model.at(betas, num_repeats=num_repeats)
-    return model, tf.repeat(betas, num_repeats)
 
   def _update(self, tape, losses, learning_rate, step):
     # All gradients first: no player sees another's move of the same step.
@@ -230,31 +226,6 @@ class Program(tf.Module):
           'no part of the model owns and so nobody would train; make it an '
           'attribute of the part that uses it.'
         )
-
-
-def _check_betas(model, objective, batch_size):
-  """Refuses a model of all betas with an objective of one, and the reverse."""
-  is_conditional = isinstance(model, conditional.ConditionalModel)
-  wanted = getattr(objective, 'beta_range', None)
-  if is_conditional != (wanted is not None):
-    raise errors.UserError(
-      f'the model is for {"a range of betas" if is_conditional else "one beta"}'
-      f' and the objective is {objective!r}; a ConditionalModel goes with '
-      'multi_rate, and no other model does.'
-    )
-  if not is_conditional:
-    return
-  least, largest = model.beta_range
-  if not least <= wanted[0] < wanted[1] <= largest:
-    raise errors.UserError(
-      f'the model is for betas from {least:g} to {largest:g} and the objective '
-      f'is {objective!r}; give both the same range.'
-    )
-  if batch_size % objective.num_groups:
-    raise errors.UserError(
-      f'batch_size is {batch_size}; it must be a multiple of the '
-      f'{objective.num_groups} groups of multi_rate.'
-    )
 
 
 def _metrics(draws, losses, gradient_norm):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tfp_rd import config as config_lib
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors, frontier, plot
+from tfp_rd import curve_file, errors, frontier, plot
 from tfp_rd import run as run_lib
 
 __all__ = ['Report', 'write_report']
@@ -93,7 +93,7 @@ def _write(curves, folder, *, label, notes):
     paths.append(folder / name)
   for curve in curves:
     paths.append(folder / 'curves' / f'curve_{curve.name}.json')
-    curve_lib.write_curve(curve, paths[-1])
+    curve_file.write_curve(curve, paths[-1])
   return paths
 
 

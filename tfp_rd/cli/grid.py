@@ -11,7 +11,7 @@ from absl import flags
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
-from tfp_rd import errors
+from tfp_rd import errors, preset
 from tfp_rd import grid as grid_lib
 from tfp_rd.cli import (
   config_flags,
@@ -66,7 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _define(flag_values):
   axes = {'flag_values': flag_values, 'module_name': 'Axes of the grid'}
   flags.DEFINE_enum(
-    'preset', 'plane', list(grid_lib.PRESETS), 'What to start from.', **axes
+    'preset', 'plane', list(preset.PRESETS), 'What to start from.', **axes
   )
   flags.DEFINE_list(
     'architectures', ['all'], 'Families, such as ---,-+v; or all.', **axes
@@ -120,7 +120,7 @@ def _cells(flag_values) -> tuple[config_lib.Config, ...]:
 
 def _grid(flag_values) -> grid_lib.Grid:
   """Returns the preset with what the flags say instead."""
-  grid = grid_lib.PRESETS[flag_values.preset]
+  grid = preset.PRESETS[flag_values.preset]
   for axis in ('architectures', 'betas', 'objective', 'seeds'):
     if flag_values[axis].present and not flag_values[axis].value:
       raise errors.UserError(f'--{axis} is empty; name at least one.')

@@ -9,7 +9,7 @@ which runs them row by row and pixel by pixel.
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd.network import gated, initial
+from tfp_rd.network import gated, initial, modulation
 
 __all__ = ['CausalConv', 'Doubling', 'Entrance', 'Halving', 'Layer']
 
@@ -164,10 +164,12 @@ class _Branch(tf.Module):
     super().__init__()
     seeds = initial.split(seed, 3)
     self._dropout = dropout
+    # With a condition each map is two, of which `modulation.Blend` makes one.
+    num_outputs = 2 * features * (2 if condition_size else 1)
     self.convs = [
       CausalConv(
         features,
-        2 * features,
+        num_outputs,
         num_columns=num_columns,
         gain=gain,
         seed=s,
@@ -178,16 +180,16 @@ class _Branch(tf.Module):
     ]
     self._side = (
       initial.normal(
-        [side_size, 2 * features], seed=seeds[2], dtype=dtype, name='side'
+        [side_size, num_outputs], seed=seeds[2], dtype=dtype, name='side'
       )
       if side_size
       else None
     )
-    self._modulation = (
-      gated.Modulation(condition_size, features, dtype=dtype)
+    self._blends = [
+      modulation.Blend(condition_size, 2 * features, dtype=dtype)
+      for _ in self.convs
       if condition_size
-      else None
-    )
+    ]
 
   def __call__(self, x, side, condition, *, seed=None, convolve=None):
     """Moves a stream on.
@@ -195,7 +197,7 @@ class _Branch(tf.Module):
     Args:
       x: `[..., features]`: whole maps, or what `convolve` takes.
       side: What is beside it, of the same leading shape, or `None`.
-      condition: As `gated.Modulation` takes it, or `None`.
+      condition: As `modulation.Blend` takes it, or `None`.
       seed: Seed of the dropout, or `None`.
       convolve: Function of a `CausalConv` and x; by default its call.
     """
@@ -204,11 +206,12 @@ class _Branch(tf.Module):
     h = convolve(first, x)
     if side is not None:
       h += tf.tensordot(side, self._side, 1)
-    h = gated.gate(h)
-    if self._modulation is not None:
-      h = self._modulation(h, condition)
+    h = gated.gate(self._blend(0, h, condition))
     h = gated.dropout(h, self._dropout, seed)
-    return x + gated.gate(convolve(second, h))
+    return x + gated.gate(self._blend(1, convolve(second, h), condition))
+
+  def _blend(self, n, h, condition):
+    return self._blends[n](h, condition) if self._blends else h
 
 
 def _call(conv, x):

@@ -2,8 +2,9 @@
 """Linear gates, h(x) = (W1 x + b1) * sigmoid(W2 x + b2), the paper's unit.
 
 Both maps are one product with twice the outputs.  A condition, where a layer
-has one, scales and shifts the gated output feature by feature; its weights
-start at zero, so that every condition starts alike.
+has one, scales and shifts what goes into the gate feature by feature, so that
+it opens and closes features; its weights start at zero, so that every condition
+starts alike.
 
 #### References
 
@@ -14,7 +15,7 @@ start at zero, so that every condition starts alike.
 
 import tensorflow as tf
 
-from tfp_rd.network import initial
+from tfp_rd.network import initial, modulation
 
 __all__ = [
   'Conv',
@@ -22,7 +23,6 @@ __all__ = [
   'GatedConv',
   'GatedDeconv',
   'GatedDense',
-  'Modulation',
   'dropout',
   'gate',
 ]
@@ -50,24 +50,6 @@ def dropout(x, rate: float, seed) -> tf.Tensor:
     return x
   noise = initial.uniform(tf.shape(x), seed=seed, dtype=x.dtype)
   return x * tf.cast(noise >= rate, x.dtype) / (1.0 - rate)
-
-
-class Modulation(tf.Module):
-  """Scale and shift of features by a condition; the identity at the start."""
-
-  def __init__(self, condition_size, output_size, *, dtype='float32'):
-    super().__init__()
-    self.kernel = initial.zeros(
-      [condition_size, 2 * output_size], dtype=dtype, name='condition_kernel'
-    )
-
-  def __call__(self, x, condition):
-    """Modulates `x [N, ..., c]` by `condition [N, s]`, or one of x's rank."""
-    both = tf.tensordot(condition, self.kernel, 1)
-    while both.shape.rank < x.shape.rank:
-      both = both[:, tf.newaxis]
-    scale, shift = tf.split(both, 2, axis=-1)
-    return x * (1.0 + scale) + shift
 
 
 class Dense(tf.Module):
@@ -124,20 +106,22 @@ class Conv(tf.Module):
 
 
 class _Gated(tf.Module):
-  """A linear map with twice the features, a gate, and a modulation."""
+  """A linear map with twice the features, a modulation, and a gate."""
 
   def __init__(self, linear, output_size, condition_size, dtype):
     super().__init__()
     self._linear = linear
     self._modulation = (
-      Modulation(condition_size, output_size, dtype=dtype)
+      modulation.Modulation(condition_size, 2 * output_size, dtype=dtype)
       if condition_size
       else None
     )
 
   def __call__(self, x, condition=None):
-    y = gate(self._linear(x))
-    return y if self._modulation is None else self._modulation(y, condition)
+    y = self._linear(x)
+    if self._modulation is not None:
+      y = self._modulation(y, condition)
+    return gate(y)
 
 
 class GatedDense(_Gated):

@@ -10,7 +10,6 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -93,12 +92,10 @@ class MultiRate:
     return tf.exp(low + (high - low) * part)
 
   def losses(self, draws, context):
-    """Returns the weighted mean of D + beta R over draws and images."""
+    """Returns the mean of D + beta R over draws and images."""
     beta = context.beta
-    loss = draws.distortion + beta * draws.rate
-    return context_lib.Losses(
-      {'model': tf.reduce_mean(weight(beta) * loss)}, {}
-    )
+    loss = tf.reduce_mean(draws.distortion + beta * draws.rate)
+    return context_lib.Losses({'model': loss}, {})
 
   def betas(self) -> tuple[float, ...]:
     """The betas at which the curve is drawn unless others are asked for."""
@@ -114,23 +111,9 @@ class MultiRate:
     )
 
   def score(self, points: Mapping) -> float:
-    """Returns the weighted mean of D + beta R of a `Point` at each beta."""
+    """Returns the mean of D + beta R of a `Point` at each beta."""
     scores = [
-      weight(beta) * (point.distortion_nats + beta * point.rate_nats)
+      point.distortion_nats + beta * point.rate_nats
       for beta, point in points.items()
     ]
     return sum(scores) / len(scores)
-
-
-_W = os.environ.get('RD_W', 'half')
-
-
-def weight(beta):
-  """Weight of D + beta R in the loss."""
-  if _W == 'one':
-    return beta**0
-  if _W == 'half':
-    return beta**-0.5
-  if _W == 'sum':
-    return 1.0 / (1.0 + beta)
-  raise ValueError(_W)

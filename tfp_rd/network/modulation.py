@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a condition reaches features: it scales, shifts and blends them.
+
+All of it stands before a gate, so that a condition opens and closes features,
+and starts at zero, so that every condition starts alike.
+
+#### References
+
+[1]: Ethan Perez et al. FiLM: Visual Reasoning with a General Conditioning
+     Layer. In _AAAI Conference on Artificial Intelligence_, 2018.
+     https://arxiv.org/abs/1709.07871
+"""
+
+import tensorflow as tf
+
+from tfp_rd.network import initial
+
+__all__ = ['Blend', 'Modulation']
+
+
+class Modulation(tf.Module):
+  """Scale and shift of features by a condition [1]; the identity at the start.
+
+  Args:
+    condition_size: Width of the condition.
+    output_size: Features.
+    dtype: Type of the weights.
+  """
+
+  def __init__(self, condition_size, output_size, *, dtype='float32'):
+    super().__init__()
+    self.kernel = initial.zeros(
+      [condition_size, 2 * output_size], dtype=dtype, name='condition_kernel'
+    )
+
+  def __call__(self, x, condition):
+    """Modulates `x [N, ..., c]` by `condition [N, s]`, or one of x's rank."""
+    both = _spread(tf.tensordot(condition, self.kernel, 1), x)
+    scale, shift = tf.split(both, 2, axis=-1)
+    return x * (1.0 + scale) + shift
+
+
+class Blend(tf.Module):
+  """Two maps of x become one by a condition; the first of them at the start.
+
+  With `x = [a, b]` it is `a (1 + s) + b t + u`, s, t and u linear in the
+  condition: the kernel of the map before it moves with the condition in one
+  direction for each feature, at twice its cost.
+
+  Args:
+    condition_size: Width of the condition.
+    output_size: Features of the one map.
+    dtype: Type of the weights.
+  """
+
+  def __init__(self, condition_size, output_size, *, dtype='float32'):
+    super().__init__()
+    self._first = Modulation(condition_size, output_size, dtype=dtype)
+    self._kernel = initial.zeros(
+      [condition_size, output_size], dtype=dtype, name='blend_kernel'
+    )
+
+  def __call__(self, x, condition):
+    """Blends `x [N, ..., 2 c]` by `condition [N, s]`, or one of x's rank."""
+    a, b = tf.split(x, 2, axis=-1)
+    share = _spread(tf.tensordot(condition, self._kernel, 1), x)
+    return self._first(a, condition) + b * share
+
+
+def _spread(rows, x):
+  """Gives `[N, c]` the rank of x, axes of 1 between."""
+  while rows.shape.rank < x.shape.rank:
+    rows = rows[:, tf.newaxis]
+  return rows

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grids by name: a first look, the plane, its judges, and the paper's own."""
+
+from collections.abc import Mapping
+
+from tfp_rd import config, grid
+
+__all__ = ['PRESETS']
+
+# The paper's protocol: 200 epochs of 50,000 images at batch 100, no
+# regularisation, the last step kept.  The paper ran it without and with
+# annealing of the rate's weight; the second half of its runs is
+# `--preset=full --kl_annealing_steps=25000`, 50 of the epochs.
+_PAPER = config.Config(
+  data=config.DataConfig(dataset='binarized_mnist'),
+  model=config.ModelConfig(size='paper'),
+  training=config.TrainingConfig(
+    num_steps=100_000,
+    batch_size=100,
+    learning_rate=3e-4,
+    normalize_gradients=True,
+    weight_averaging=0.0,
+    validate_every=0,
+  ),
+)
+_PAPER_BETAS = (
+  *(0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9),
+  *(1, 1.1, 1.5, 2, 5, 10),
+)
+
+# All betas of a family in one network.
+_CURVE = ('multi_rate(beta_min=0.05)',)
+_DIGITS = config.Config(training=config.TrainingConfig(num_steps=3000))
+
+PRESETS: Mapping[str, grid.Grid] = {
+  'quick': grid.Grid(
+    config.Config(
+      training=config.TrainingConfig(num_steps=400),
+      evaluation=config.EvaluationConfig(eval_betas=(0.3, 1.0, 3.0)),
+    ),
+    objectives=_CURVE,
+  ),
+  'plane': grid.Grid(_DIGITS, objectives=_CURVE),
+  'separate': grid.Grid(_DIGITS),
+  'full': grid.Grid(_PAPER, objectives=grid.beta_elbos(_PAPER_BETAS)),
+}
