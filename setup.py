@@ -45,7 +45,8 @@ setuptools.setup(
   ],
   extras_require={
     'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
-    'bench': ['torch'],
+    # JAX runs exported programs; its CUDA packages are an extra of its own.
+    'bench': ['jax>=0.10,<0.12; python_version >= "3.11"', 'torch'],
     'test': ['pytest', 'pytest-xdist', 'ruff==0.17.*'],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfp_rd import style
 
-__all__ = ['draw_points', 'explanation']
+__all__ = ['draw_gaps', 'draw_points', 'explanation']
 
 
 def draw_points(ax, curve, value):
@@ -49,6 +49,18 @@ def draw_points(ax, curve, value):
         rate[chosen], height[chosen], ls='none', label=label, zorder=4,
         clip_on=False, **{**look, **more},
       )  # fmt: skip
+
+
+def draw_gaps(ax, family):
+  """Draws what one family loses over beta, a `FamilyGaps`."""
+  look = style.family(family.name)
+  betas = sorted(family.gaps)
+  gaps = [family.gaps[beta] for beta in betas]
+  ax.errorbar(
+    betas, [gap.nats for gap in gaps], [gap.stderr_nats for gap in gaps],
+    color=look['markeredgecolor'], lw=0.9, elinewidth=0.9,
+    label=family.name, **look,
+  )  # fmt: skip
 
 
 def explanation(curves) -> str:

@@ -13,8 +13,8 @@ from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
+from tfp_rd import compare_table, frontier, marks, style
 from tfp_rd import curve as curve_lib
-from tfp_rd import frontier, marks, style
 from tfp_rd import run as run_lib
 
 if TYPE_CHECKING:
@@ -148,6 +148,33 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
   figure.text(0.06, 0.965, title, fontsize=12.5, weight='bold')
   marked = marks.explanation(curves)
   figure.text(0.99, 0.965, marked, fontsize=8.5, ha='right', color='#666666')
+  return figure
+
+
+def one_run_gaps(
+  families: Sequence[compare_table.FamilyGaps],
+) -> 'figure_lib.Figure':
+  """Draw what curves of one run lose to separate runs, beta by beta.
+
+  Args:
+    families: As from `tfp_rd.one_run.compare_runs`.
+
+  Returns:
+    The figure: a panel for each decoder, gaps of `D + beta R` with one standard
+    error of the paired difference over images.
+  """
+  figure = style.new_figure(9.5, 4)
+  letters = style.LETTERS['decoder']
+  axes = figure.subplots(1, len(letters), sharey=True)
+  for ax, (sign, letter) in zip(axes, letters.items(), strict=True):
+    for family in families:
+      if family.name[style.PARTS.index('decoder')] == sign:
+        marks.draw_gaps(ax, family)
+    style.dress_betas(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
+    style.title(ax, f'{letter.title} decoder')
+    if ax.lines:
+      style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
+  figure.tight_layout()
   return figure
 
 

@@ -11,9 +11,16 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tfp_rd import (
+  compare_table,
+  curve_file,
+  errors,
+  frontier,
+  one_run,
+  plot,
+)
 from tfp_rd import config as config_lib
 from tfp_rd import curve as curve_lib
-from tfp_rd import curve_file, errors, frontier, plot
 from tfp_rd import run as run_lib
 
 __all__ = ['Report', 'write_report']
@@ -44,9 +51,11 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
   """Draw and tabulate every finished run below a folder.
 
   Writes `rd_plane.png`, `rd_plane.svg`, `table.csv`, `table.md` and
-  `curves/curve_NAME.json`.  Runs of several data sets never share a figure:
-  each set then has a folder of its own inside `report_dir`.  Costs a second or
-  two for hundreds of runs.
+  `curves/curve_NAME.json`; where curves of one run stand beside separate runs,
+  also `one_run_gaps.png` and `one_run_gaps.md`.  Runs of several data sets
+  never share a figure: each set has a folder of its own inside `report_dir`.
+  Costs a second or two for hundreds of runs, and one for each family with
+  gaps.
 
   Args:
     run_root: A folder with runs at any depth.
@@ -74,6 +83,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     sentences = _offenders(curves)
     notes = (*sentences, *(f'Left out: {s}' for s in found.corrupt))
     paths += _write(curves, folder, label=_label(data), notes=notes)
+    paths += _write_gaps(run_root, data, folder)
     offenders += sentences
   return Report(tuple(paths), found.num_runs, found.corrupt, tuple(offenders))
 
@@ -94,6 +104,22 @@ def _write(curves, folder, *, label, notes):
   for curve in curves:
     paths.append(folder / 'curves' / f'curve_{curve.name}.json')
     curve_file.write_curve(curve, paths[-1])
+  return paths
+
+
+def _write_gaps(run_root, data, folder):
+  """Writes what curves of one run lose to separate runs, if there are both."""
+  runs = [
+    run
+    for run in run_lib.runs_below(run_root)
+    if run.config.data == data and run.is_done
+  ]
+  families = one_run.compare_runs(runs)
+  if not families:
+    return []
+  paths = [folder / 'one_run_gaps.png', folder / 'one_run_gaps.md']
+  plot.save(plot.one_run_gaps(families), paths[0])
+  run_lib.write_atomically(paths[1], compare_table.table_md(families))
   return paths
 
 

@@ -19,6 +19,7 @@ __all__ = [
   'PARTS',
   'RING',
   'dress',
+  'dress_betas',
   'family',
   'legend',
   'new_figure',
@@ -103,6 +104,18 @@ def dress(ax, ylabel, *, from_zero=True):
   ax.set_xlim(left=0)
   if from_zero:
     ax.set_ylim(bottom=0)
+
+
+def dress_betas(ax, ylabel):
+  """Gives axes of beta their labels, a quiet frame and a line at 0."""
+  ax.set_xscale('log')
+  ax.set_xlabel('\N{GREEK SMALL LETTER BETA}', fontsize=_FONT_SIZE)
+  ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
+  ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
+  ax.spines[['top', 'right']].set_visible(False)
+  ax.spines[['left', 'bottom']].set_color('#bbbbbb')
+  ax.grid(color='#eeeeee', lw=0.8)
+  ax.axhline(0, color=BLACK, lw=1, ls=':', zorder=1)
 
 
 def title(ax, text, *, pad=8):
