@@ -47,6 +47,7 @@ def _another(field, value):
     'architecture': '-+v',
     'dropout': 0.5,
     'eval_betas': (0.5,),
+    'precision': 'bfloat16',
   }
   if field.name in choices:
     return {field.name: choices[field.name]}

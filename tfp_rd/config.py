@@ -89,6 +89,8 @@ class TrainingConfig:
     validate_every: Steps between validations; the weights kept are the best
       of all validations.  0 keeps the last step's.
     validation_examples: Images of the validation split that are used for it.
+    precision: `'float32'`, or `'bfloat16'` to multiply in it in the training's
+      convolutions and dense layers; evaluations are in float32.
   """
 
   num_steps: int = 1500
@@ -98,6 +100,7 @@ class TrainingConfig:
   weight_averaging: float = 0.99
   validate_every: int = 100
   validation_examples: int = 1000
+  precision: str = 'float32'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +178,7 @@ class Config:
     _check_choice(
       self.model, 'conditioning', ('', 'everywhere', 'concatenated')
     )
+    _check_choice(self.training, 'precision', ('float32', 'bfloat16'))
     _check_positive(self.model, 'latent_size', 'num_pseudo_inputs')
     _check_fraction(self.model, 'dropout')
     _check_positive(

@@ -19,6 +19,7 @@ from tfp_rd import (
   rate_distortion,
 )
 from tfp_rd.network import initial
+from tfp_rd.network import precision as precision_lib
 from tfp_rd.objective import context as context_lib
 
 __all__ = ['Inputs', 'Program', 'TERMS']
@@ -63,6 +64,8 @@ class Program(tf.Module):
     dynamic: Whether images are on-probabilities, drawn anew at every use.
     normalize_gradients: As the paper's optimiser does.
     weight_averaging: Decay of the average of the weights, 0 for none.
+    precision: `'bfloat16'` for convolutions and dense layers that multiply in
+      it, in training alone.
     jit_compile: Whether XLA compiles the loop.
     seed: Seed of players that the objective brings along.
 
@@ -81,6 +84,7 @@ class Program(tf.Module):
     dynamic=False,
     normalize_gradients=False,
     weight_averaging=0.0,
+    precision='float32',
     jit_compile=False,
     seed=0,
   ):
@@ -106,6 +110,7 @@ class Program(tf.Module):
     self.batch_size = batch_size
     self.steps_per_call = steps_per_call
     self._dynamic = dynamic
+    self._precision = precision
     # XLA draws other normals: a run does not change over in its midst.
     self.is_compiled = tf.Variable(
       initial_value=jit_compile, trainable=False, name='is_compiled'
@@ -152,7 +157,8 @@ class Program(tf.Module):
 
     def take_step(n, last, sums):
       del last
-      metrics = self._take_step(inputs, indices[n])
+      with precision_lib.multiplying_in(self._precision):
+        metrics = self._take_step(inputs, indices[n])
       sums = {k: sums[k] + metrics[k] for k in sums}
       return n + 1, metrics, sums
 

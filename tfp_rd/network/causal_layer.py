@@ -9,7 +9,7 @@ which runs them row by row and pixel by pixel.
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd.network import gated, initial, modulation
+from tfp_rd.network import gated, initial, modulation, precision
 
 __all__ = ['CausalConv', 'Doubling', 'Entrance', 'Halving', 'Layer']
 
@@ -69,8 +69,11 @@ class CausalConv(tf.Module):
   def __call__(self, x):
     """Convolves maps `[N, h, w, i]`."""
     x = tf.pad(x, [[0, 0], [1, 0], self._paddings, [0, 0]])
-    y = tf.nn.conv2d(x, self.kernel, self.stride, 'VALID')
+    y = precision.multiply(self._convolve, x, self.kernel)
     return tf.nn.bias_add(y, self._bias)
+
+  def _convolve(self, x, kernel):
+    return tf.nn.conv2d(x, kernel, self.stride, 'VALID')
 
   def of_above(self, above):
     """What row i - 1, `[w, N, i]`, gives to row i, `[w / stride, N, o]`."""
@@ -201,7 +204,7 @@ class _Branch(tf.Module):
       seed: Seed of the dropout, or `None`.
       convolve: Function of a `CausalConv` and x; by default its call.
     """
-    convolve = convolve or _call
+    convolve = convolve or CausalConv.__call__
     first, second = self.convs
     h = convolve(first, x)
     if side is not None:
@@ -212,10 +215,6 @@ class _Branch(tf.Module):
 
   def _blend(self, n, h, condition):
     return self._blends[n](h, condition) if self._blends else h
-
-
-def _call(conv, x):
-  return conv(x)
 
 
 class Halving(tf.Module):

@@ -15,7 +15,7 @@ starts alike.
 
 import tensorflow as tf
 
-from tfp_rd.network import initial, modulation
+from tfp_rd.network import initial, modulation, precision
 
 __all__ = [
   'Conv',
@@ -69,7 +69,8 @@ class Dense(tf.Module):
 
   def __call__(self, x):
     """Maps `x [..., i]`."""
-    return tf.tensordot(x, self.kernel, 1) + self.bias
+    y = precision.multiply(_dense, x, self.kernel)
+    return y + self.bias
 
 
 class Conv(tf.Module):
@@ -101,8 +102,11 @@ class Conv(tf.Module):
 
   def __call__(self, x):
     """Maps `x [N, h, w, i]`."""
-    y = tf.nn.conv2d(x, self.kernel, self._stride, self._padding)
+    y = precision.multiply(self._convolve, x, self.kernel)
     return tf.nn.bias_add(y, self.bias)
+
+  def _convolve(self, x, kernel):
+    return tf.nn.conv2d(x, kernel, self._stride, self._padding)
 
 
 class _Gated(tf.Module):
@@ -207,12 +211,14 @@ class _Deconv(tf.Module):
     self._stride = stride
 
   def __call__(self, x):
-    shape = tf.shape(x)
-    s = self._stride
-    y = tf.nn.conv2d_transpose(
-      x,
-      self.kernel,
-      [shape[0], s * x.shape[1], s * x.shape[2], self.bias.shape[0]],
-      s,
-    )
+    y = precision.multiply(self._convolve, x, self.kernel)
     return tf.nn.bias_add(y, self.bias)
+
+  def _convolve(self, x, kernel):
+    s = self._stride
+    sizes = (s * x.shape[1], s * x.shape[2], self.bias.shape[0])
+    return tf.nn.conv2d_transpose(x, kernel, [tf.shape(x)[0], *sizes], s)
+
+
+def _dense(x, kernel):
+  return tf.tensordot(x, kernel, 1)
