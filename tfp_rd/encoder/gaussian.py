@@ -11,7 +11,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import convolutional, gated, initial
+from tfp_rd.network import batch, convolutional, gated, initial, modulation
 
 __all__ = ['Gaussian', 'GaussianHead', 'build']
 
@@ -23,23 +23,41 @@ class GaussianHead(tf.Module):
 
   The scale is `softplus(h + softplus^-1(1))`, 1 at h = 0.  The paper does not
   print the offset; this one is that of TFP's VAE example by the same authors.
+  A condition scales and shifts mean and h, so that it can let z go silent.
   """
 
-  def __init__(self, num_features, latent_size, *, seed, dtype):
+  def __init__(
+    self, num_features, latent_size, *, condition_size=0, seed, dtype
+  ):
     super().__init__()
     seeds = initial.split(seed, 2)
     self._loc, self._scale = (
       gated.Dense(num_features, latent_size, seed=s, dtype=dtype) for s in seeds
     )
+    self._modulations = [
+      modulation.Modulation(condition_size, latent_size, dtype=dtype)
+      for _ in seeds
+      if condition_size
+    ]
 
-  def __call__(self, features):
-    """Returns the distribution of z for `features [..., F]`."""
+  def __call__(self, features, condition=None):
+    """Returns the distribution of z.
+
+    Args:
+      features: `[..., F]`.
+      condition: `[..., c]`, broadcast against their leading axes.
+    """
+    loc, h = self._loc(features), self._scale(features)
+    if self._modulations:
+      condition = batch.beside(condition, features)
+      loc, h = (
+        modulate(x, condition)
+        for modulate, x in zip(self._modulations, (loc, h), strict=True)
+      )
     offset = tfp.math.softplus_inverse(tf.ones([], features.dtype))
-    scale = tf.math.softplus(self._scale(features) + offset)
+    scale = tf.math.softplus(h + offset)
     # A scale that underflows to 0 has no density.
-    return tfd.MultivariateNormalDiag(
-      self._loc(features), tf.maximum(scale, 1e-6)
-    )
+    return tfd.MultivariateNormalDiag(loc, tf.maximum(scale, 1e-6))
 
 
 class Gaussian(tf.Module):
@@ -81,7 +99,11 @@ class Gaussian(tf.Module):
       dtype=dtype,
     )
     self._head = GaussianHead(
-      widths[-1], latent_size, seed=seeds[1], dtype=dtype
+      widths[-1],
+      latent_size,
+      condition_size=condition_size,
+      seed=seeds[1],
+      dtype=dtype,
     )
 
   def __call__(self, x, *, condition=None, seed=None):
@@ -96,7 +118,8 @@ class Gaussian(tf.Module):
       A distribution with batch shape `[...]` and event shape `[k]`.
     """
     del seed
-    return self._head(self._features(x, condition=condition))
+    features = self._features(x, condition=condition)
+    return self._head(features, condition)
 
 
 def build(spec, *, seed):

@@ -21,7 +21,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd.encoder import gaussian
-from tfp_rd.network import autoregressive, convolutional, initial, masked
+from tfp_rd.network import (
+  autoregressive,
+  batch,
+  convolutional,
+  initial,
+  masked,
+)
 
 __all__ = ['InverseAutoregressive', 'InverseAutoregressiveHead', 'build']
 
@@ -37,6 +43,7 @@ class InverseAutoregressiveHead(tf.Module):
     latent_size: Dimensions k of z.
     hidden_sizes: Hidden units of each masked network.
     use_context: Whether the masked networks see the features.
+    condition_size: Width of the condition, 0 for none.
     seeds: Of the initial weights: one for the Gaussian, then one for each step.
     dtype: Type of the weights.
 
@@ -57,32 +64,49 @@ class InverseAutoregressiveHead(tf.Module):
     *,
     hidden_sizes,
     use_context=True,
+    condition_size=0,
     seeds,
     dtype='float32',
   ):
     super().__init__()
     self._gaussian = gaussian.GaussianHead(
-      num_features, latent_size, seed=seeds[0], dtype=dtype
+      num_features,
+      latent_size,
+      condition_size=condition_size,
+      seed=seeds[0],
+      dtype=dtype,
     )
+    self._condition_size = condition_size
+    context_size = (num_features if use_context else 0) + condition_size
     self._use_context = use_context
     self._networks = [
       masked.MaskedNetwork(
         latent_size,
         1,
         hidden_sizes=hidden_sizes,
-        context_size=num_features if use_context else 0,
+        context_size=context_size,
         seed=s,
         dtype=dtype,
       )
       for s in seeds[1:]
     ]
 
-  def __call__(self, features):
-    """Returns the distribution of z for `features [..., F]`."""
-    context = features if self._use_context else None
-    flow = autoregressive.stack(self._networks, context=context)
+  def __call__(self, features, condition=None):
+    """Returns the distribution of z.
+
+    Args:
+      features: `[..., F]`.
+      condition: `[..., c]`, broadcast against their leading axes; the shifts
+        see it beside the features.
+    """
+    context = [features] if self._use_context else []
+    if self._condition_size:
+      context.append(batch.beside(condition, features))
+    flow = autoregressive.stack(
+      self._networks, context=tf.concat(context, -1) if context else None
+    )
     return tfd.TransformedDistribution(
-      self._gaussian(features), tfb.Invert(flow)
+      self._gaussian(features, condition), tfb.Invert(flow)
     )
 
 
@@ -132,6 +156,7 @@ class InverseAutoregressive(tf.Module):
       latent_size,
       hidden_sizes=hidden_sizes,
       use_context=use_context,
+      condition_size=condition_size,
       seeds=seeds[1:],
       dtype=dtype,
     )
@@ -148,7 +173,8 @@ class InverseAutoregressive(tf.Module):
       A distribution with batch shape `[...]` and event shape `[k]`.
     """
     del seed
-    return self._head(self._features(x, condition=condition))
+    features = self._features(x, condition=condition)
+    return self._head(features, condition)
 
 
 def build(spec, *, seed):

@@ -3,7 +3,14 @@
 
 import tensorflow as tf
 
-__all__ = ['flatten', 'restore', 'rows']
+__all__ = ['beside', 'flatten', 'restore', 'rows']
+
+
+def beside(x, other):
+  """Broadcasts vectors `[..., c]` to the leading axes of `other [..., d]`."""
+  leading = tf.shape(other)[:-1]
+  full = tf.broadcast_to(x, tf.concat([leading, tf.shape(x)[-1:]], 0))
+  return tf.ensure_shape(full, other.shape[:-1].concatenate(x.shape[-1:]))
 
 
 def flatten(x, event_ndims: int):

@@ -167,8 +167,7 @@ class _Branch(tf.Module):
     super().__init__()
     seeds = initial.split(seed, 3)
     self._dropout = dropout
-    # With a condition each map is two, of which `modulation.Blend` makes one.
-    num_outputs = 2 * features * (2 if condition_size else 1)
+    num_outputs = gated.num_outputs(features, condition_size)
     self.convs = [
       CausalConv(
         features,

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linear gates, h(x) = (W1 x + b1) * sigmoid(W2 x + b2), the paper's unit.
 
-Both maps are one product with twice the outputs.  A condition, where a layer
-has one, scales and shifts what goes into the gate feature by feature, so that
-it opens and closes features; its weights start at zero, so that every condition
-starts alike.
+Both maps are one product with twice the outputs.  With a condition there are
+two such products, of which `tfp_rd.network.modulation` makes one.
 
 #### References
 
@@ -25,11 +23,20 @@ __all__ = [
   'GatedDense',
   'dropout',
   'gate',
+  'num_outputs',
 ]
 
 # E[(a sigmoid(b))^2] is 0.29 for unit normals a, b; this gain keeps the
 # variance of deep stacks near 1.
 _GATED_GAIN = 3.4
+
+
+def num_outputs(output_size: int, condition_size: int) -> int:
+  """Returns how many features a linear map before a gate has.
+
+  Twice the gate's, and of two such maps where `modulation.Blend` makes one.
+  """
+  return 2 * output_size * (2 if condition_size else 1)
 
 
 def gate(x) -> tf.Tensor:
@@ -110,21 +117,21 @@ class Conv(tf.Module):
 
 
 class _Gated(tf.Module):
-  """A linear map with twice the features, a modulation, and a gate."""
+  """A linear map with `num_outputs` features, a blend, and a gate."""
 
   def __init__(self, linear, output_size, condition_size, dtype):
     super().__init__()
     self._linear = linear
-    self._modulation = (
-      modulation.Modulation(condition_size, 2 * output_size, dtype=dtype)
+    self._blend = (
+      modulation.Blend(condition_size, 2 * output_size, dtype=dtype)
       if condition_size
       else None
     )
 
   def __call__(self, x, condition=None):
     y = self._linear(x)
-    if self._modulation is not None:
-      y = self._modulation(y, condition)
+    if self._blend is not None:
+      y = self._blend(y, condition)
     return gate(y)
 
 
@@ -135,7 +142,11 @@ class GatedDense(_Gated):
     self, input_size, output_size, *, condition_size=0, seed, dtype='float32'
   ):
     linear = Dense(
-      input_size, 2 * output_size, seed=seed, gain=_GATED_GAIN, dtype=dtype
+      input_size,
+      num_outputs(output_size, condition_size),
+      seed=seed,
+      gain=_GATED_GAIN,
+      dtype=dtype,
     )
     super().__init__(linear, output_size, condition_size, dtype)
 
@@ -157,7 +168,7 @@ class GatedConv(_Gated):
   ):
     linear = Conv(
       input_size,
-      2 * output_size,
+      num_outputs(output_size, condition_size),
       kernel=kernel,
       stride=stride,
       padding=padding,
@@ -187,7 +198,7 @@ class GatedDeconv(_Gated):
   ):
     linear = _Deconv(
       input_size,
-      2 * output_size,
+      num_outputs(output_size, condition_size),
       kernel=kernel,
       stride=stride,
       seed=seed,
