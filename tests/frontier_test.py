@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors, frontier
+from tfp_rd import diagonal, errors, frontier
 
 CLOUDS = [
   np.random.default_rng(seed).integers(0, 12, size=(2, n)).astype(float)
@@ -80,12 +80,12 @@ def curve(name, validation_elbo, elbo, stderr=0.1):
 
 def test_the_best_point_is_chosen_on_validation_and_not_on_test():
   curves = [curve('---', [-20, -18], [-10, -19]), curve('++v', [-19], [-11])]
-  assert frontier.best_point(curves) == (curves[0], 1)
+  assert diagonal.best_point(curves) == (curves[0], 1)
 
 
 def test_there_is_no_best_of_nothing():
   with pytest.raises(errors.UserError, match='no points'):
-    frontier.best_point([])
+    diagonal.best_point([])
 
 
 def test_four_standard_errors_below_the_diagonal_are_let_pass():
@@ -93,5 +93,5 @@ def test_four_standard_errors_below_the_diagonal_are_let_pass():
     curve('---', [-18], [-20]),
     curve('--+', [-19, -19], [-19.61, -19.59]),
   ]
-  assert frontier.below_diagonal(curves) == [(curves[1], 1)]
-  assert len(frontier.below_diagonal(curves, num_stderrs=3.8)) == 2
+  assert diagonal.below_diagonal(curves) == [(curves[1], 1)]
+  assert len(diagonal.below_diagonal(curves, num_stderrs=3.8)) == 2

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import figure as figure_lib
 
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors, frontier, plot, style
+from tfp_rd import diagonal, errors, frontier, plot, style
 
 NAMES = [''.join(letters) for letters in itertools.product('-+', '-+', '-+v')]
 
@@ -76,12 +76,12 @@ def test_the_spread_over_seeds_has_a_wider_bar():
 
 
 def test_the_diagonal_has_the_sum_of_the_best_point(curves):
-  best, index = frontier.best_point(curves)
+  best, index = diagonal.best_point(curves)
   entropy = -best.column('elbo_nats')[index]
   drawn = lines(plot.rate_distortion_plane(curves))
-  (diagonal,) = (line for label, line in drawn.items() if style.BEST in label)
-  np.testing.assert_allclose(np.sum(diagonal.get_data(), axis=0), entropy)
-  assert f'{entropy:.2f}' in diagonal.get_label()
+  (line,) = (line for label, line in drawn.items() if style.BEST in label)
+  np.testing.assert_allclose(np.sum(line.get_data(), axis=0), entropy)
+  assert f'{entropy:.2f}' in line.get_label()
 
 
 def test_the_staircase_touches_every_unbeaten_point_and_rises_nowhere(curves):

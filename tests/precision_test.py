@@ -84,13 +84,13 @@ def test_a_cpu_without_bfloat16_is_told_in_a_sentence(
 ):
   path = tmp_path / 'cpuinfo'
   path.write_text(f'flags : {flags}\n')
-  monkeypatch.setattr(precision, '_CPU', path)
-  precision.check('float32')
+  monkeypatch.setattr(loop, '_CPU', path)
+  loop.check_precision('float32')
   if 'bf16' in flags:
-    precision.check('bfloat16')
+    loop.check_precision('bfloat16')
   else:
     with pytest.raises(tfp_rd.UserError, match='no instructions for bfloat16'):
-      precision.check('bfloat16')
+      loop.check_precision('bfloat16')
 
 
 def test_another_type_is_refused():

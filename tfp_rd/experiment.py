@@ -20,7 +20,7 @@ from tfp_rd import objective as objective_lib
 from tfp_rd import program as program_lib
 from tfp_rd import result as result_lib
 from tfp_rd import run as run_lib
-from tfp_rd.network import initial, precision
+from tfp_rd.network import initial
 
 __all__ = ['execute', 'restore_model', 'restore_models']
 
@@ -54,7 +54,7 @@ def execute(
     on_progress = summary.writing(run.path / 'tensorboard', on_progress)
   data = _load_data(config.data, execution.data_dir)
   objective = objective_lib.parse(config.objective)
-  precision.check(config.training.precision)
+  loop.check_precision(config.training.precision)
   with run_lib.lock(run):
     if run.is_done:  # By another process, since the caller looked.
       return run.result

@@ -22,6 +22,7 @@ __all__ = [
   'OnProgress',
   'Schedule',
   'State',
+  'check_precision',
   'make_inputs',
   'should_compile',
   'train_program',
@@ -30,6 +31,10 @@ __all__ = [
 # Draws for each image when weights are compared on validation; the same draws
 # at every validation, so that only the weights differ.
 _VALIDATION_SAMPLES = 4
+
+# Instructions for bfloat16, as Linux names them, and where.
+_FASTER = ('avx512_bf16', 'amx_bf16')
+_CPU = pathlib.Path('/proc/cpuinfo')
 
 OnProgress = Callable[[int, int, Mapping[str, float]], Any]
 
@@ -85,6 +90,22 @@ def should_compile(jit_compile: str) -> bool:
   if jit_compile == 'auto':
     return bool(tf.config.list_physical_devices('GPU'))
   return jit_compile == 'true'
+
+
+def check_precision(dtype: str) -> None:
+  """Checks that this machine multiplies in a type faster than in float32.
+
+  Raises:
+    UserError: It does not: bfloat16 would be slower, and no better.
+  """
+  if dtype == 'float32' or tf.config.list_physical_devices('GPU'):
+    return
+  known = _CPU.read_text().split() if _CPU.exists() else ()
+  if not any(name in known for name in _FASTER):
+    raise errors.UserError(
+      'this CPU has no instructions for bfloat16 (AVX512-BF16 or AMX), so that '
+      'it would be slow; leave --precision=float32.'
+    )
 
 
 def make_inputs(

@@ -13,7 +13,7 @@ from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
-from tfp_rd import compare_table, frontier, marks, style
+from tfp_rd import compare_table, diagonal, frontier, marks, style
 from tfp_rd import curve as curve_lib
 from tfp_rd import run as run_lib
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
   'elbo_against_rate',
+  'one_run_gaps',
   'overview',
   'rate_distortion_plane',
   'save',
@@ -53,7 +54,7 @@ def rate_distortion_plane(
   Raises:
     UserError: There are no points.
   """
-  frontier.best_point(curves)  # Refuses before anything is drawn.
+  diagonal.best_point(curves)  # Refuses before anything is drawn.
   if ax is None:
     figure = style.new_figure(7.5, 5.2)
     ax = figure.add_axes((0.08, 0.11, 0.65, 0.85))
@@ -83,7 +84,7 @@ def staircases(
   Raises:
     UserError: There are no points.
   """
-  frontier.best_point(curves)
+  diagonal.best_point(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.73))
   letters = style.LETTERS[part]
@@ -113,7 +114,7 @@ def elbo_against_rate(
   Raises:
     UserError: There are no points.
   """
-  best, index = frontier.best_point(curves)
+  best, index = diagonal.best_point(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
   for curve in curves:
@@ -230,7 +231,7 @@ def _draw_frontier(ax, rate, distortion):
 
 
 def _draw_diagonal(ax, curves, *, labelled=True):
-  best, index = frontier.best_point(curves)
+  best, index = diagonal.best_point(curves)
   entropy = -best.column('elbo_nats')[index]
   label = f'D = {style.BEST} {style.MINUS} R, {style.BEST} = {entropy:.2f}'
   ax.plot(

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from tfp_rd import (
   compare_table,
   curve_file,
+  diagonal,
   errors,
-  frontier,
   one_run,
   plot,
 )
@@ -132,14 +132,14 @@ def _label(data: config_lib.DataConfig) -> str:
 
 
 def _offenders(curves):
-  best, index = frontier.best_point(curves)
+  best, index = diagonal.best_point(curves)
   bar = best.results['elbo_nats'][index]
   return [
     f'{curve.name} at beta {curve.results["beta"][i]:g} is '
     f'{curve.results["elbo_nats"][i] - bar:.2f} nats below the diagonal on '
     f'test, with a standard error of '
     f'{curve.results["elbo_stderr_nats"][i]:.2f} nats.'
-    for curve, i in frontier.below_diagonal(curves)
+    for curve, i in diagonal.below_diagonal(curves)
   ]
 
 
@@ -200,7 +200,7 @@ def _table_md(curves, *, label, notes):
 
 
 def _summary(curves, same):
-  best, index = frontier.best_point(curves)
+  best, index = diagonal.best_point(curves)
   return (
     f'Best on validation: `{best.name}` at beta '
     f'{best.results["beta"][index]:g}, whose {_VALUES["elbo"]} on test is '

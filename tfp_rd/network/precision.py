@@ -8,18 +8,11 @@ evaluation, which is traced outside of `multiplying_in`.
 
 import contextlib
 import contextvars
-import pathlib
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from tfp_rd import errors
-
-__all__ = ['check', 'multiply', 'multiplying_in']
-
-# Instructions for it, as Linux names them, and where.
-_FASTER = ('avx512_bf16', 'amx_bf16')
-_CPU = pathlib.Path('/proc/cpuinfo')
+__all__ = ['multiply', 'multiplying_in']
 
 _dtype = contextvars.ContextVar('dtype', default='float32')
 
@@ -52,19 +45,3 @@ def multiply(
     return product(x, kernel)
   low = [tf.cast(value, _dtype.get()) for value in (x, kernel)]
   return tf.cast(product(*low), x.dtype)
-
-
-def check(dtype: str) -> None:
-  """Checks that this machine multiplies in a type faster than in float32.
-
-  Raises:
-    UserError: It does not: bfloat16 would be slower, and no better.
-  """
-  if dtype == 'float32' or tf.config.list_physical_devices('GPU'):
-    return
-  known = _CPU.read_text().split() if _CPU.exists() else ()
-  if not any(name in known for name in _FASTER):
-    raise errors.UserError(
-      'this CPU has no instructions for bfloat16 (AVX512-BF16 or AMX), so that '
-      'it would be slow; leave --precision=float32.'
-    )
