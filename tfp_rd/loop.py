@@ -24,6 +24,7 @@ __all__ = [
   'State',
   'check_precision',
   'make_inputs',
+  'score_fn',
   'should_compile',
   'train_program',
 ]
@@ -162,7 +163,7 @@ def train_program(
       'other noise is drawn; go on with that, or begin a new run.'
     )
   # The same draws at every validation, and none that training sees.
-  score = _score_fn(
+  score = score_fn(
     program.model, objective, validation, seed=initial.fold_in(inputs.seed, -2)
   )
   step = int(program.step)
@@ -181,7 +182,7 @@ def train_program(
   return metrics
 
 
-def _score_fn(model, objective, validation, *, seed):
+def score_fn(model, objective, validation, *, seed):
   """Returns a function that scores the weights as they are; less is better."""
   is_conditional = isinstance(model, conditional.ConditionalModel)
   slide = conditional.Slide(model) if is_conditional else None
