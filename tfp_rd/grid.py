@@ -60,6 +60,8 @@ class Grid:
     architectures: Three signs each, as in `'-+v'`.
     objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
     seeds: Integers.
+    curve_steps: Steps of one-run curves by the sign of the decoder, where they
+      are not those of the base.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
   """
@@ -68,6 +70,7 @@ class Grid:
   architectures: tuple[str, ...] = tuple(map(str, architecture_lib.ALL))
   objectives: tuple[str, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
+  curve_steps: Mapping[str, int] = dataclasses.field(default_factory=dict)
   warm_start: str = ''
 
   def cells(self) -> tuple[config_lib.Config, ...]:
@@ -104,9 +107,16 @@ class Grid:
       yield cell
 
   def _cell(self, seed, architecture, objective):
-    model = dataclasses.replace(self.base.model, architecture=architecture)
+    base = self.base
+    training = base.training
+    decoder = architecture_lib.parse(architecture).decoder
+    if config_lib.is_curve(objective) and decoder in self.curve_steps:
+      training = dataclasses.replace(
+        training, num_steps=self.curve_steps[decoder]
+      )
+    model = dataclasses.replace(base.model, architecture=architecture)
     return dataclasses.replace(
-      self.base, model=model, objective=objective, seed=seed
+      base, model=model, training=training, objective=objective, seed=seed
     )
 
 

@@ -24,6 +24,8 @@ __all__ = ['MultiRate']
 
 # Where a curve is drawn unless other betas are asked for.
 _BETAS = (0.05, 0.1, 0.17, 0.3, 0.55, 1.0, 1.7, 3.0, 5.5, 10.0)
+# Of beta, in the weight of its loss.
+_POWER = 0.25
 # Betas at which weights are compared on validation.
 _NUM_COMPARED = 4
 
@@ -50,7 +52,7 @@ class MultiRate:
 
   beta_min: float = 0.05
   beta_max: float = 10.0
-  num_groups: int = 16
+  num_groups: int = 8
 
   def __post_init__(self):
     field.check_positive(self, 'beta_min', 'beta_max', 'num_groups')
@@ -92,10 +94,10 @@ class MultiRate:
     return tf.exp(low + (high - low) * part)
 
   def losses(self, draws, context):
-    """Returns the mean of D + beta R over draws and images."""
+    """Returns the weighted mean of D + beta R over draws and images."""
     beta = context.beta
-    loss = tf.reduce_mean(draws.distortion + beta * draws.rate)
-    return context_lib.Losses({'model': loss}, {})
+    loss = _weight(beta) * (draws.distortion + beta * draws.rate)
+    return context_lib.Losses({'model': tf.reduce_mean(loss)}, {})
 
   def betas(self) -> tuple[float, ...]:
     """The betas at which the curve is drawn unless others are asked for."""
@@ -111,9 +113,14 @@ class MultiRate:
     )
 
   def score(self, points: Mapping) -> float:
-    """Returns the mean of D + beta R of a `Point` at each beta."""
+    """Returns the weighted mean of D + beta R of a `Point` at each beta."""
     scores = [
-      point.distortion_nats + beta * point.rate_nats
+      _weight(beta) * (point.distortion_nats + beta * point.rate_nats)
       for beta, point in points.items()
     ]
     return sum(scores) / len(scores)
+
+
+def _weight(beta):
+  """Weighs D + beta R; see the module's docstring."""
+  return beta**_POWER
