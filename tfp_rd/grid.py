@@ -13,7 +13,7 @@ import itertools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Union
 
 from tfp_rd import architecture as architecture_lib
