@@ -12,7 +12,10 @@ from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import evaluate, grid, report, sample, train
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md']
+DOCUMENTS = [
+  *(ROOT / 'README.md', ROOT / 'CONTRIBUTING.md'),
+  *sorted(ROOT.glob('docs/*.md')),
+]
 PROGRAMS = {
   'evaluate': evaluate,
   'grid': grid,

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns the training program of a family into one that needs no TensorFlow.
+
+It is what XLA is given: its inputs are the arguments of the compiled function
+and then the variables and constants that it captures; its outputs are what the
+function returns and then the variables that it changes.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import benchmarks.quiet  # noqa: F401, before TensorFlow itself
+
+# isort: split
+import tensorflow as tf
+
+import tfp_rd
+from benchmarks import artifact, flops
+from tfp_rd import config as config_lib
+from tfp_rd import loop
+from tfp_rd import program as program_lib
+from tfp_rd.cli import program as cli_program
+from tfp_rd.marginal import vamp
+
+__all__ = ['export', 'training_program']
+
+_DEFAULTS = config_lib.TrainingConfig()
+
+_ALIAS = re.compile(
+  r'parameter_number = (\d+)[^}]*}, output_index = array<i64: (\d+)>'
+)
+
+
+def training_program(
+  architecture,
+  images,
+  *,
+  conditional=False,
+  size='small',
+  batch_size=_DEFAULTS.batch_size,
+  steps_per_call=100,
+  dropout=0.0,
+  dynamic=False,
+):
+  """Builds a family at its first step, as a run with XLA does.
+
+  Args:
+    architecture: Three signs, as in `'-+v'`.
+    images: `[N, H, W, 1]`.
+    conditional: Whether one network is to hold for all betas.
+    size: `'small'` or `'paper'`.
+    batch_size: Images a step.
+    steps_per_call: Steps of one call.
+    dropout: As of `tfp_rd.build`.
+    dynamic: Whether images are on-probabilities.
+
+  Returns:
+    program: A `tfp_rd.program.Program`.
+    arguments: Those of its compiled function.
+
+  Raises:
+    UserError: There is no such family or size, or the batch does not fit.
+  """
+  model = tfp_rd.build(
+    architecture,
+    image_shape=images.shape[1:],
+    size=size,
+    pseudo_inputs=images,
+    dropout=dropout,
+    conditional=conditional,
+  )
+  objective = tfp_rd.MultiRate() if conditional else tfp_rd.BetaElbo()
+  program = program_lib.Program(
+    model,
+    objective,
+    batch_size=batch_size,
+    steps_per_call=steps_per_call,
+    dynamic=dynamic,
+    weight_averaging=_DEFAULTS.weight_averaging,
+    jit_compile=True,
+  )
+  inputs = loop.make_inputs(
+    images,
+    seed=0,
+    objective=objective,
+    learning_rate=_DEFAULTS.learning_rate,
+    num_steps=_DEFAULTS.num_steps,
+  )
+  return program, (inputs, tf.constant(steps_per_call))
+
+
+def export(
+  program: program_lib.Program, arguments, *, about: Mapping[str, Any], tf32
+) -> artifact.Artifact:
+  """Lowers a training program to StableHLO, with its variables as they are.
+
+  Args:
+    program: With XLA; of no further use, since counting changes it.
+    arguments: Those of its compiled function.
+    about: What is noted beside the program, and its operations a step.
+    tf32: Whether products of float32 may be rounded to 10 bits on the way in,
+      where a device has this; it is TensorFlow's default.
+
+  Returns:
+    The program with its inputs.
+  """
+  text, portable = _lowered(program, arguments, tf32=tf32)
+  concrete = program._run.get_concrete_function(*arguments)
+  last, means = concrete.structured_outputs
+  by_handle = {id(v.handle): v for v in program.variables}
+  # What is no variable is a constant tensor.
+  captured = [by_handle.get(id(x), x) for x in concrete.captured_inputs]
+  header = text[text.index('\nmodule @') :].split('\n', 2)[1]
+  return artifact.Artifact(
+    program=portable,
+    inputs=tuple(x.numpy() for x in (*tf.nest.flatten(arguments), *captured)),
+    outputs=(*(f'last_{name}' for name in sorted(last)), *sorted(means)),
+    fed_back={int(o): int(i) for i, o in _ALIAS.findall(header)},
+    about={**about, 'flops_a_step': _flops_a_step(program, arguments)},
+  )
+
+
+def _lowered(program, arguments, *, tf32):
+  """Returns the program as text and in the portable form."""
+  config = tf.config.experimental
+  before = config.tensor_float_32_execution_enabled()
+  config.enable_tensor_float_32_execution(tf32)
+  try:
+    with cli_program.hush():
+      lower = program._run.experimental_get_compiler_ir(*arguments)
+      return lower('stablehlo'), lower('stablehlo_serialized')
+  finally:
+    config.enable_tensor_float_32_execution(before)
+
+
+def _flops_a_step(program, arguments):
+  """Counts a step with all densities of a VampPrior in one piece.
+
+  In pieces they are computed in a loop, which counts once, and a second time
+  for the gradient, which is no work that the model asks for.
+  """
+  for part in program.submodules:
+    if isinstance(part, vamp.Vamp):
+      part._max_densities = 2**62
+  steps = tf.function(program._run_steps, autograph=False)
+  return flops.count(steps.get_concrete_function(*arguments).graph)

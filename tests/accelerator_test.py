@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exported program takes the same steps under JAX as under TensorFlow."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import accelerator, artifact, export_program, run_program
+from tfp_rd import architecture
+from tfp_rd.marginal import vamp
+
+ROOT = pathlib.Path(__file__).parents[1]
+STEPS_PER_CALL = 3
+
+# Adds 1 to a 64-bit counter that it feeds back, and returns its half.
+COUNTER = b"""
+func.func @main(%step: tensor<i64>)
+    -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<i64>) {
+  %one = stablehlo.constant dense<1> : tensor<i64>
+  %next = stablehlo.add %step, %one : tensor<i64>
+  %half = stablehlo.constant dense<0.5> : tensor<f32>
+  %x = stablehlo.convert %next : (tensor<i64>) -> tensor<f32>
+  %y = stablehlo.multiply %x, %half : tensor<f32>
+  return %y, %y, %y, %next : tensor<f32>, tensor<f32>, tensor<f32>, tensor<i64>
+}
+"""
+
+
+@pytest.fixture(name='counter')
+def path_of_counter(tmp_path):
+  """Path of a program that costs nothing."""
+  program = artifact.Artifact(
+    program=COUNTER,
+    inputs=(np.array(2**40),),
+    outputs=('loss', 'distortion_nats', 'rate_nats'),
+    fed_back={3: 0},
+    about={'steps_per_call': 2, 'flops_a_step': 5},
+  )
+  artifact.write(program, tmp_path / 'a.b' / 'counter')
+  return tmp_path / 'a.b' / 'counter'
+
+
+def training_program(signs, *, conditional=False, dropout=0.0):
+  images = np.random.RandomState(0).randint(2, size=[30, 4, 4, 1])
+  return export_program.training_program(
+    signs,
+    images.astype(np.float32),
+    conditional=conditional,
+    batch_size=16,
+    steps_per_call=STEPS_PER_CALL,
+    dropout=dropout,
+  )
+
+
+@pytest.mark.parametrize(
+  ('signs', 'conditional'),
+  [
+    ('---', False),
+    pytest.param('-+-', False, marks=pytest.mark.slow),
+    pytest.param('++v', False, marks=pytest.mark.slow),
+    pytest.param('--+', True, marks=pytest.mark.slow),
+  ],
+)
+def test_losses_under_jax_are_those_of_tensorflow(signs, conditional):
+  pytest.importorskip('jax')
+  settings = {'conditional': conditional, 'dropout': 0.3}
+  theirs = run_program.Executable(
+    export_program.export(
+      *training_program(signs, **settings), about={}, tf32=True
+    )
+  )
+  # A twin, since to be counted changes a program.
+  program, (inputs, num_steps) = training_program(signs, **settings)
+  losses = []
+  for _ in range(2):
+    means = program.run(inputs, num_steps)
+    outputs, _ = theirs()
+    # The rate, which starts near 0, is a difference of two of these.
+    for name in set(means) - {'rate_nats'}:
+      np.testing.assert_allclose(outputs[name], means[name], 1e-5, err_msg=name)
+    losses.append(outputs['loss'])
+  assert losses[0] != losses[1]  # The second call goes on from the first.
+
+
+def test_variables_are_fed_back_in_all_their_bits(counter):
+  pytest.importorskip('jax')
+  program = run_program.Executable(artifact.read(counter))
+  halves = [program()[0]['loss'] for _ in range(3)]
+  assert halves == [2.0**39] * 3  # In float32.
+  assert int(program._inputs[0]) == 2**40 + 3
+
+
+def test_a_program_runs_without_tensorflow(counter):
+  pytest.importorskip('jax')
+  code = (
+    'import sys\n'
+    'for name in sys.argv.pop().split():\n'
+    '  sys.modules[name] = None\n'
+    'from benchmarks import accelerator\n'
+    "sys.exit(accelerator.main(['run', sys.argv[1], '--calls=3']))"
+  )
+  # Such a machine has JAX, NumPy and absl, and no more.
+  absent = 'tensorflow tensorflow_probability tf_keras sklearn matplotlib tqdm'
+  done = subprocess.run(
+    [sys.executable, '-c', code, counter, absent],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  record = json.loads(done.stdout.splitlines()[-1])
+  assert record['steps_per_s'] > 0
+  assert record['gflop_per_s'] == pytest.approx(
+    5e-9 * record['steps_per_s'], rel=1e-3
+  )
+  assert {'device', 'jax', 'compile_s'} < set(record)
+
+
+@pytest.mark.parametrize('name', ['jax', 'jax.extend'])
+def test_without_jax_there_is_one_sentence(name, counter, monkeypatch, capsys):
+  monkeypatch.setitem(sys.modules, name, None)
+  assert accelerator.main(['run', str(counter)]) == 1
+  said = capsys.readouterr().err
+  assert 'pip install jax' in said
+  assert said.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'sentence'),
+  [
+    (['run', 'nowhere'], 'there is no nowhere.stablehlo'),
+    (['run'], 'expected PATH'),
+    (['export', '-+v', '--dataset=nowhere'], 'nowhere'),
+    (['export', '+-x'], "'+-x' is no architecture"),
+    (['export', '---', '--size=large'], 'size'),
+    (['export', '---', '--conditional', '--batch_size=1'], 'batch_size is 1'),
+  ],
+)
+def test_a_mistake_is_one_sentence(arguments, sentence, capsys):
+  assert accelerator.main(arguments) == 1
+  said = capsys.readouterr().err
+  assert sentence in said
+  assert said.count('\n') == 1
+
+
+def test_the_export_of_a_family_is_described(tmp_path, capsys):
+  path = tmp_path / 'program'
+  flags = ['--image_size=4', '--batch_size=4', '--num_images=9', '--notf32']
+  assert accelerator.main(['export', '---', *flags, f'--output={path}']) == 0
+  found = artifact.read(path)
+  assert found.about == json.loads(capsys.readouterr().out)
+  assert found.about['images'] == [9, 4, 4, 1]
+  assert found.about['flops_a_step'] > 0
+  assert not found.about['tf32_allowed']
+  images, seed = found.inputs[:2]
+  assert images.shape == (9, 4, 4, 1)
+  assert seed.shape == (2,)
+  # All that is returned has a name; all variables are fed back.
+  places = range(len(found.outputs), len(found.outputs) + len(found.fed_back))
+  assert set(found.fed_back) == set(places)
+  assert all(found.inputs[n].size for n in found.fed_back.values())
+
+
+@pytest.mark.parametrize('tf32', [True, False])
+def test_tf32_is_forbidden_in_the_program_itself(tf32):
+  text, _ = export_program._lowered(*training_program('---'), tf32=tf32)
+  assert ('HIGHEST' in text) != tf32
+  assert ('DEFAULT' in text) == tf32
+
+
+def test_a_vamp_prior_in_pieces_counts_as_in_one():
+  whole, pieces = (training_program('--v') for _ in range(2))
+  for part in pieces[0].submodules:
+    if isinstance(part, vamp.Vamp):
+      part._max_densities = 100  # Of 16 * 50.
+  counts = {export_program._flops_a_step(*given) for given in (whole, pieces)}
+  assert len(counts) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('signs', 'conditional', 'in_pieces'),
+  [
+    (str(family), conditional, in_pieces)
+    for family in architecture.ALL
+    for conditional in (False, True)
+    for in_pieces in (False, True)[: 1 + (family.marginal == 'v')]
+  ],
+)
+def test_every_family_is_a_portable_program(signs, conditional, in_pieces):
+  program, arguments = training_program(signs, conditional=conditional)
+  for part in program.submodules:
+    if in_pieces and isinstance(part, vamp.Vamp):
+      part._max_densities = 100
+  text, portable = export_program._lowered(program, arguments, tf32=True)
+  assert portable
+  assert 'custom_call' not in text  # Of one kind of device.
+  assert 'tensor<?' not in text  # A shape that is not static.
