@@ -18,6 +18,8 @@ VALUES = [
   tfp_rd.BetaElbo(beta=0.1, kl_annealing_steps=200),
   tfp_rd.TargetRate(target_rate_nats=5.0),
   tfp_rd.TargetRate(target_rate_nats=0.0, weight=3.0),
+  tfp_rd.MultiRate(),
+  tfp_rd.MultiRate(beta_min=0.1, beta_max=2, num_groups=4),
 ]
 
 
@@ -49,6 +51,10 @@ def test_texts_are_canonical():
     ('(', 'not an objective'),
     ('target_rate(target_rate_nats=-1)', 'not negative'),
     ('target_rate(weight=0)', 'positive'),
+    ('multi_rate(beta_min=0)', 'positive'),
+    ('multi_rate(beta_min=3, beta_max=2)', 'larger beta_max'),
+    ('multi_rate(num_groups=0)', 'positive'),
+    ('multi_rate(num_groups=2.5)', 'whole'),
   ],
 )
 def test_what_is_no_objective_is_refused(text, sentence):
@@ -100,3 +106,32 @@ def test_another_beta_is_another_value_of_the_same_kind():
   assert other == tfp_rd.BetaElbo(beta=2.0, kl_annealing_steps=3)
   target = tfp_rd.TargetRate()
   assert objective.with_beta(target, 2.0) == target
+
+
+def test_a_range_weighs_every_image_by_its_own_beta():
+  value = tfp_rd.MultiRate()
+  beta = [0.5, 2.0]
+  found = loss(value, beta=beta)
+  alone = [loss(value, beta=[b, b]) for b in beta]
+  one_image = [10.0 + 0.5 * 2.0, 20.0 + 2.0 * 6.0]
+  weights = [alone[n] / (15.0 + beta[n] * 4.0) for n in range(2)]
+  assert found == pytest.approx(np.dot(weights, one_image) / 2, rel=1e-6)
+
+
+def test_the_score_of_a_range_is_its_loss():
+  value = tfp_rd.MultiRate()
+  point = tfp_rd.Point.from_examples(
+    np.array([2.0, 6.0]), np.array([10.0, 20.0]), num_samples=1
+  )
+  points = {beta: point for beta in value.compared_betas()}
+  expected = np.mean([loss(value, beta=[b, b]) for b in points])
+  assert value.score(points) == pytest.approx(expected, rel=1e-6)
+
+
+def test_betas_of_a_range_lie_in_it():
+  value = tfp_rd.MultiRate(beta_min=0.2, beta_max=2.0)
+  assert value.betas() == (0.2, 0.3, 0.55, 1.0, 1.7, 2.0)
+  assert len(tfp_rd.MultiRate().betas()) == 10
+  compared = value.compared_betas()
+  np.testing.assert_allclose(np.diff(np.log(compared)), np.log(10) / 4)
+  assert math.isclose(compared[0] / 0.2, 2.0 / compared[-1])

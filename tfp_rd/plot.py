@@ -168,12 +168,13 @@ def one_run_gaps(
   letters = style.LETTERS['decoder']
   axes = figure.subplots(1, len(letters), sharey=True)
   for ax, (sign, letter) in zip(axes, letters.items(), strict=True):
-    for family in families:
-      if family.name[style.PARTS.index('decoder')] == sign:
-        marks.draw_gaps(ax, family)
+    place = style.PARTS.index('decoder')
+    chosen = [family for family in families if family.name[place] == sign]
+    for family in chosen:
+      marks.draw_gaps(ax, family)
     style.dress_betas(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
     style.title(ax, f'{letter.title} decoder')
-    if ax.lines:
+    if chosen:
       style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
   figure.tight_layout()
   return figure

@@ -62,14 +62,17 @@ class MultiRate:
 
   def __post_init__(self):
     field.check_positive(self, 'beta_min', 'beta_max', 'num_groups')
+    if self.num_groups != int(self.num_groups):
+      raise errors.UserError(
+        f'num_groups of multi_rate is {self.num_groups}; it must be a whole '
+        'number.'
+      )
     object.__setattr__(self, 'num_groups', int(self.num_groups))
     if not self.beta_min < self.beta_max:
       raise errors.UserError(
         f'beta_min is {self.beta_min:g} and beta_max {self.beta_max:g}; '
         'give a larger beta_max.'
       )
-    if self.num_groups < 1:
-      raise errors.UserError('num_groups of multi_rate must be 1 or more.')
 
   def __repr__(self):
     return field.as_call(self)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Curves of one run are judged by the runs that are their judges."""
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from tfp_rd import config as config_lib
+from tfp_rd import one_run, plot, report
+from tfp_rd import point as point_lib
+from tfp_rd import run as run_lib
+
+BETAS = (0.3, 1.0, 3.0)
+CURVE = 'multi_rate(beta_min=0.05)'
+
+
+def fabricate(root, objective, *, shift=0.0, **fields):
+  """Makes a finished run whose D is that of one law plus `shift`."""
+  is_curve = config_lib.is_curve(objective)
+  config = config_lib.Config(objective=objective, **fields)
+  run = run_lib.create_run(root, config)
+  betas = BETAS if is_curve else (config.beta,)
+  # The same images for all: hard ones are hard for every model.
+  images = np.random.default_rng(0).normal(0, 1, 40)
+  rate = np.stack([6 / beta + 0 * images for beta in betas])
+  distortion = np.stack([20 * b**0.5 + images + shift for b in betas])
+  points = []
+  for beta, r, d in zip(betas, rate, distortion, strict=True):
+    point = point_lib.Point.from_examples(r, d, num_samples=1).to_dict()
+    splits = dict.fromkeys(('train', 'validation', 'test'), point)
+    points.append({'beta': beta, **splits})
+  arrays = io.BytesIO()
+  np.savez(arrays, beta=betas, rate_nats=rate, distortion_nats=distortion)
+  run_lib.write_atomically(run.path / 'examples.npz', arrays.getvalue())
+  result = {'schema': 1, 'image_shape': [8, 8, 1], 'points': points}
+  run_lib.write_atomically(run.path / 'result.json', json.dumps(result))
+  return run
+
+
+def separate(root, **fields):
+  return [
+    fabricate(root, f'beta_elbo(beta={beta!r})', **fields) for beta in BETAS
+  ]
+
+
+def test_the_gap_is_that_of_the_same_images(tmp_path):
+  runs = [fabricate(tmp_path, CURVE, shift=0.25), *separate(tmp_path)]
+  (family,) = one_run.compare_runs(runs)
+  assert family.name == '---'
+  assert set(family.gaps) == set(BETAS)
+  for gap in family.gaps.values():
+    assert gap.nats == pytest.approx(0.25)
+    # Paired: images differ by a nat, models by none of it.
+    assert gap.stderr_nats == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+  'other',
+  [
+    {'objective': 'beta_elbo(beta=1.0, kl_annealing_steps=9)'},
+    {'objective': 'target_rate(rate_nats=1.0)'},
+    {
+      'objective': 'beta_elbo(beta=1.0)',
+      'warm_start': 'up',
+      'parent': '1a2b3c4d',
+    },
+    {
+      'objective': 'beta_elbo(beta=1.0)',
+      'model': config_lib.ModelConfig(latent_size=3),
+    },
+  ],
+)
+def test_other_runs_are_no_judges(tmp_path, other):
+  runs = [
+    fabricate(tmp_path, CURVE),
+    *separate(tmp_path),
+    fabricate(tmp_path, other.pop('objective'), shift=9.0, **other),
+  ]
+  (family,) = one_run.compare_runs(runs)
+  assert family.gaps[1.0].nats == pytest.approx(0)
+
+
+def test_seeds_of_judges_are_averaged_and_other_steps_allowed(tmp_path):
+  training = config_lib.TrainingConfig(num_steps=7)
+  runs = [
+    fabricate(tmp_path, CURVE, training=training),
+    *separate(tmp_path),
+    *separate(tmp_path, seed=1, shift=0.5),
+  ]
+  (family,) = one_run.compare_runs(runs)
+  assert family.num_seeds == 2
+  assert family.elbo_gap.nats == pytest.approx(-0.25)
+
+
+def test_the_longest_curve_of_the_lowest_seed_is_judged(tmp_path):
+  long = dataclasses.replace(config_lib.TrainingConfig(), num_steps=9000)
+  runs = [
+    fabricate(tmp_path, CURVE, shift=1.0),
+    fabricate(tmp_path, CURVE, shift=2.0, training=long),
+    fabricate(tmp_path, CURVE, shift=3.0, training=long, seed=1),
+    *separate(tmp_path),
+  ]
+  (family,) = one_run.compare_runs(runs[::-1])
+  assert family.elbo_gap.nats == pytest.approx(2.0)
+
+
+def test_without_judges_there_is_nothing_to_say(tmp_path):
+  assert one_run.compare_runs([fabricate(tmp_path, CURVE)]) == ()
+  assert one_run.compare_runs(separate(tmp_path)) == ()
+
+
+def test_a_report_has_the_gaps_and_draws_both(tmp_path):
+  root = tmp_path / 'runs'
+  fabricate(root, CURVE, shift=0.25)
+  separate(root)
+  done = report.write_report(root, tmp_path / 'report')
+  names = [path.name for path in done.paths]
+  assert {'one_run_gaps.png', 'one_run_gaps.md'} <= set(names)
+  page = (tmp_path / 'report' / 'one_run_gaps.md').read_text()
+  assert '+0.25 ± 0.00' in page
+  table = (tmp_path / 'report' / 'table.csv').read_text()
+  assert table.count(CURVE.partition('(')[0]) == len(BETAS)
+
+
+def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
+  from tfp_rd import curve
+
+  fabricate(tmp_path, CURVE)
+  separate(tmp_path, shift=1.0)
+  (found,) = curve.load_curves(tmp_path)
+  assert found.is_one_run().sum() == len(BETAS)
+  ax = plot.rate_distortion_plane([found])
+  drawn = [
+    (
+      line.get_linestyle(),
+      line.get_marker(),
+      line.get_fillstyle(),
+      len(line.get_xdata()),
+    )
+    for line in ax.lines
+    if len(line.get_xdata()) == len(BETAS)
+  ]
+  assert [style for style, *_ in drawn if style != 'None']
+  rings = [line for line in ax.lines if line.get_markerfacecolor() == 'none']
+  assert len(rings) == 1
+  np.testing.assert_allclose(
+    np.sort(rings[0].get_ydata()),
+    np.sort(found.column('distortion_nats')[~found.is_one_run()]),
+  )
