@@ -14,7 +14,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Union
+from typing import Any, Union
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
@@ -60,8 +60,8 @@ class Grid:
     architectures: Three signs each, as in `'-+v'`.
     objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
     seeds: Integers.
-    curve_steps: Steps of one-run curves by the sign of the decoder, where they
-      are not those of the base.
+    curve_changes: For one-run curves, by the sign of the decoder, fields of
+      training and model that are not those of the base.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
   """
@@ -70,7 +70,9 @@ class Grid:
   architectures: tuple[str, ...] = tuple(map(str, architecture_lib.ALL))
   objectives: tuple[str, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
-  curve_steps: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  curve_changes: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+    default_factory=dict
+  )
   warm_start: str = ''
 
   def cells(self) -> tuple[config_lib.Config, ...]:
@@ -107,17 +109,25 @@ class Grid:
       yield cell
 
   def _cell(self, seed, architecture, objective):
-    base = self.base
-    training = base.training
     decoder = architecture_lib.parse(architecture).decoder
-    if config_lib.is_curve(objective) and decoder in self.curve_steps:
-      training = dataclasses.replace(
-        training, num_steps=self.curve_steps[decoder]
-      )
-    model = dataclasses.replace(base.model, architecture=architecture)
+    is_curve = config_lib.is_curve(objective)
+    changes = self.curve_changes.get(decoder, {}) if is_curve else {}
     return dataclasses.replace(
-      base, model=model, training=training, objective=objective, seed=seed
+      self.base,
+      model=_changed(
+        self.base.model, {'architecture': architecture, **changes}
+      ),
+      training=_changed(self.base.training, changes),
+      objective=objective,
+      seed=seed,
     )
+
+
+def _changed(record, changes):
+  """Returns the record with those of the changes that are fields of it."""
+  names = {field.name for field in dataclasses.fields(record)}
+  known = {name: changes[name] for name in changes if name in names}
+  return dataclasses.replace(record, **known)
 
 
 def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:

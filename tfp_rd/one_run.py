@@ -20,9 +20,9 @@ def compare_runs(
   """Compares each curve of one run with the separate runs of its family.
 
   Separate runs are those of a plain beta-ELBO from a fresh start, with the
-  model, the data and the training of the curve but for the number of steps.
-  Where a family has several curves, that of the lowest seed and of the most
-  steps is judged.
+  model, the data and the training of the curve but for the number of steps and
+  the dropout, which suit each kind of training by itself.  Where a family has
+  several curves, that of the lowest seed and of the most steps is judged.
 
   Args:
     runs: Finished runs of one data set.
@@ -59,10 +59,11 @@ def _is_separate(config):
 
 
 def _is_alike(run, curve):
-  return _but_steps(run.config) == _but_steps(curve.config)
+  return _shared(run.config) == _shared(curve.config)
 
 
-def _but_steps(config):
+def _shared(config):
   training = dataclasses.replace(config.training, num_steps=1)
+  model = dataclasses.replace(config.model, dropout=0.0)
   evaluation = dataclasses.replace(config.evaluation, eval_betas=())
-  return config.data, config.model, training, evaluation
+  return config.data, model, training, evaluation

@@ -137,8 +137,15 @@ def _grid(flag_values) -> grid_lib.Grid:
     'seeds': tuple(map(_seed, flag_values.seeds)),
     'warm_start': flag_values.warm_start,
   }
-  if flag_values['num_steps'].present or flag_values['max_steps'].present:
-    changes['curve_steps'] = {}
+  given = {
+    name for name in ('num_steps', 'dropout') if flag_values[name].present
+  }
+  if flag_values['max_steps'].present:
+    given.add('num_steps')
+  changes['curve_changes'] = {
+    decoder: {name: x for name, x in fields.items() if name not in given}
+    for decoder, fields in grid.curve_changes.items()
+  }
   if flag_values.warm_start and any(map(config_lib.is_curve, objectives)):
     raise errors.UserError(
       '--warm_start is for separate runs; add --one_run_curves=false.'
