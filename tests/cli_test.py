@@ -545,7 +545,7 @@ def curves(call, *argv):
 
 def test_the_plane_trains_each_curve_in_one_run(call, trainer):
   (curve,) = curves(call)
-  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  assert curve.objective == 'multi_rate(beta_min=0.05, weight_power=0.15)'
   assert curve.evaluation.eval_betas == ()
   assert curve.name.startswith('run_-+v_multi_rate_')
 
@@ -553,7 +553,9 @@ def test_the_plane_trains_each_curve_in_one_run(call, trainer):
 def test_betas_of_a_curve_are_where_it_is_drawn(call, trainer):
   (curve,) = curves(call, '--betas=0.5,2', '--beta_max=4')
   assert curve.evaluation.eval_betas == (0.5, 2.0)
-  assert curve.objective == 'multi_rate(beta_min=0.05, beta_max=4.0)'
+  assert curve.objective == (
+    'multi_rate(beta_min=0.05, beta_max=4.0, weight_power=0.15)'
+  )
 
 
 def test_a_curve_is_validated_by_runs_of_single_betas(call, trainer):

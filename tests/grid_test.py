@@ -8,7 +8,15 @@ import sys
 
 import pytest
 
-from tfp_rd import architecture, config, errors, grid, preset, run
+from tfp_rd import (
+  architecture,
+  config,
+  errors,
+  grid,
+  objective,
+  preset,
+  run,
+)
 
 
 @pytest.fixture
@@ -201,3 +209,15 @@ def test_a_diverged_run_is_told_and_the_others_go_on(small, tmp_path):
 def test_a_grid_needs_no_tensorflow():
   code = 'import sys, tfp_rd.grid; assert "tensorflow" not in sys.modules'
   subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_curves_of_strong_decoders_are_trained_in_their_own_way():
+  plane = preset.PRESETS['plane']
+  for cell in plane.cells():
+    changes = plane.curve_changes.get(cell.model.architecture[1], {})
+    assert cell.training.num_steps == changes.get('num_steps', 3000)
+    assert cell.model.dropout == changes.get('dropout')
+    # The text is the objective's own.
+    assert repr(objective.parse(cell.objective)) == cell.objective
+    power = objective.parse(cell.objective).weight_power
+    assert power == changes.get('weight_power', 0.0)

@@ -19,7 +19,7 @@ VALUES = [
   tfp_rd.TargetRate(target_rate_nats=5.0),
   tfp_rd.TargetRate(target_rate_nats=0.0, weight=3.0),
   tfp_rd.MultiRate(),
-  tfp_rd.MultiRate(beta_min=0.1, beta_max=2, num_groups=4),
+  tfp_rd.MultiRate(beta_min=0.1, beta_max=2, num_groups=4, weight_power=-0.5),
 ]
 
 
@@ -55,6 +55,7 @@ def test_texts_are_canonical():
     ('multi_rate(beta_min=3, beta_max=2)', 'larger beta_max'),
     ('multi_rate(num_groups=0)', 'positive'),
     ('multi_rate(num_groups=2.5)', 'whole'),
+    ("multi_rate(weight_power='x')", 'finite number'),
   ],
 )
 def test_what_is_no_objective_is_refused(text, sentence):
@@ -108,18 +109,18 @@ def test_another_beta_is_another_value_of_the_same_kind():
   assert objective.with_beta(target, 2.0) == target
 
 
-def test_a_range_weighs_every_image_by_its_own_beta():
-  value = tfp_rd.MultiRate()
+@pytest.mark.parametrize('power', [0.0, -0.5])
+def test_a_range_weighs_every_image_by_its_own_beta(power):
+  value = tfp_rd.MultiRate(weight_power=power)
   beta = [0.5, 2.0]
   found = loss(value, beta=beta)
-  alone = [loss(value, beta=[b, b]) for b in beta]
-  one_image = [10.0 + 0.5 * 2.0, 20.0 + 2.0 * 6.0]
-  weights = [alone[n] / (15.0 + beta[n] * 4.0) for n in range(2)]
-  assert found == pytest.approx(np.dot(weights, one_image) / 2, rel=1e-6)
+  one_image = np.array([10.0 + 0.5 * 2.0, 20.0 + 2.0 * 6.0])
+  expected = np.mean(np.power(beta, power) * one_image)
+  assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_score_of_a_range_is_its_loss():
-  value = tfp_rd.MultiRate()
+  value = tfp_rd.MultiRate(weight_power=0.5)
   point = tfp_rd.Point.from_examples(
     np.array([2.0, 6.0]), np.array([10.0, 20.0]), num_samples=1
   )

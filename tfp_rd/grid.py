@@ -61,7 +61,7 @@ class Grid:
     objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
     seeds: Integers.
     curve_changes: For one-run curves, by the sign of the decoder, fields of
-      training and model that are not those of the base.
+      training, model and objective that are not those of the base.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
   """
@@ -118,9 +118,16 @@ class Grid:
         self.base.model, {'architecture': architecture, **changes}
       ),
       training=_changed(self.base.training, changes),
-      objective=objective,
+      objective=_with_weight(objective, changes.get('weight_power')),
       seed=seed,
     )
+
+
+def _with_weight(objective, weight_power):
+  """Returns the text with a last field, as the objective's repr has it."""
+  if not weight_power or 'weight_power' in objective:
+    return objective
+  return f'{objective[:-1]}, weight_power={weight_power!r})'
 
 
 def _changed(record, changes):

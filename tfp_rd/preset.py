@@ -44,7 +44,9 @@ PRESETS: Mapping[str, grid.Grid] = {
   'plane': grid.Grid(
     _DIGITS,
     objectives=_CURVE,
-    curve_changes={'+': {'num_steps': 2000, 'dropout': 0.45}},
+    curve_changes={
+      '+': {'num_steps': 2000, 'dropout': 0.45, 'weight_power': 0.15}
+    },
   ),
   'separate': grid.Grid(_DIGITS),
   'full': grid.Grid(_PAPER, objectives=grid.beta_elbos(_PAPER_BETAS)),
