@@ -26,6 +26,7 @@ from tfp_rd import (
   dataset,
   grid,
   objective,
+  pending,
   preset,
   run,
 )
@@ -561,7 +562,7 @@ def test_betas_of_a_curve_are_where_it_is_drawn(call, trainer):
 def test_a_curve_is_validated_by_runs_of_single_betas(call, trainer):
   found = curves(call, '--preset=quick', '--validate_betas=0.1,1')
   (curve,) = (c for c in found if config.is_curve(c.objective))
-  assert curve.evaluation.eval_betas == (0.3, 1.0, 3.0)
+  assert curve.evaluation.eval_betas == (0.1, 0.3, 1.0, 3.0)
   separate = [c for c in found if c != curve]
   assert {c.beta for c in separate} == {0.1, 1.0}
   assert {c.training for c in separate} == {curve.training}
@@ -579,11 +580,37 @@ def test_curves_of_one_run_can_be_refused(call, trainer):
 def test_any_preset_can_be_curves(call, trainer):
   argv = ('--preset=full', '--fake_data', '--one_run_curves')
   (curve,) = curves(call, *argv)
-  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  # The most groups, up to eight, that divide the paper's batch of 100.
+  assert curve.objective == 'multi_rate(beta_min=0.05, num_groups=5)'
+  assert curve.training.batch_size % 5 == 0
   assert curve.training.num_steps == 100_000
 
 
+def test_what_suits_digits_is_not_taken_elsewhere(call, trainer):
+  (curve,) = curves(call, '--fake_data')
+  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  assert curve.training.num_steps == 3000
+  assert curve.model.dropout == 0.3
+
+
+def test_a_cap_does_not_lengthen_a_curve(call, trainer):
+  (curve,) = curves(call, '--max_steps=2500')
+  assert curve.training.num_steps == 2000
+
+
+def test_a_beta_that_is_validated_is_on_the_curve(call, trainer):
+  found = curves(call, '--preset=quick', '--validate_betas=0.2')
+  (curve,) = (c for c in found if config.is_curve(c.objective))
+  assert curve.evaluation.eval_betas == (0.2, 0.3, 1.0, 3.0)
+
+
 def test_warm_runs_name_their_parents(call, trainer):
+  def execute(a_run, execution, **callbacks):
+    (a_run.path / 'checkpoint').mkdir()
+    (a_run.path / 'checkpoint' / 'kept.index').touch()
+    train_at_once(a_run, execution, **callbacks)
+
+  trainer.execute = execute
   found = curves(call, '--preset=separate', '--warm_start=down')
   by_beta = {c.beta: c for c in found}
   assert [c.beta for c in found if not c.parent] == [3.0]
@@ -624,9 +651,17 @@ def test_a_diverged_cell_is_named_and_the_report_has_the_others(
 @pytest.mark.parametrize(
   ('argv', 'words'),
   [
+    (['--betas=0.01,1'], 'not on the curve'),
+    (['--validate_betas=20'], 'not on the curve'),
+    (['--preset=separate', '--validate_betas=1'], 'one_run_curves'),
+    (['--preset=separate', '--beta_min=0.1'], 'one_run_curves'),
+    (
+      ['--warm_start=up', '--objective=target_rate(target_rate_nats=1)'],
+      'beta_elbo',
+    ),
     (['--warm_start=up'], 'separate'),
     (['--kl_annealing_steps=5'], 'one_run_curves=false'),
-    (['--beta_min=3', '--beta_max=1'], 'beta_max'),
+    (['--beta_min=3', '--beta_max=1'], 'larger beta_max'),
     (['--validate_betas=0'], 'positive'),
     (['--one_run_curves', '--objective=beta_elbo(beta=1)'], 'objective'),
     (['--preset=plain'], 'plane'),
@@ -767,7 +802,7 @@ def work(cells, root, number):
         f.write(f'{os.getpid()}\n')
       finish(a_run)
 
-  grid.train_pending(cells, root, execute=execute, poll_s=0.01)
+  pending.train_pending(cells, root, execute=execute, poll_s=0.01)
   return 0
 
 
@@ -782,7 +817,7 @@ def work_or_die(cells, root, number):
         os.kill(os.getpid(), signal.SIGKILL)
       finish(a_run)
 
-  grid.train_pending(cells, root, execute=execute, poll_s=0.01)
+  pending.train_pending(cells, root, execute=execute, poll_s=0.01)
   return 0
 
 
@@ -792,7 +827,7 @@ def test_workers_share_a_grid_and_train_each_run_once(tmp_path):
     work, (cells, tmp_path), num_workers=2, watch=lambda: None, poll_s=0.05
   )
   assert dead == 0
-  assert grid.pending(cells, tmp_path) == []
+  assert pending.pending(cells, tmp_path) == []
   for a_run in run.runs_below(tmp_path):
     assert len((a_run.path / 'owner').read_text().splitlines()) == 1
 
@@ -808,7 +843,7 @@ def test_a_killed_worker_is_told_and_its_run_taken_on(tmp_path, capsys):
   )
   assert dead == 1
   assert 'SIGKILL' in capsys.readouterr().err
-  assert grid.pending(cells, tmp_path) == []
+  assert pending.pending(cells, tmp_path) == []
 
 
 def test_a_grid_with_a_dead_worker_fails_and_is_drawn(
@@ -816,7 +851,7 @@ def test_a_grid_with_a_dead_worker_fails_and_is_drawn(
 ):
   def run_all(function, arguments, **_):
     assert function is grid_program._work
-    train = grid.train_pending
+    train = pending.train_pending
     train(arguments[0], arguments[1].run_root, execute=finish)
     return 1
 

@@ -24,18 +24,20 @@ def test_the_record_survives_its_text():
 
 
 def test_every_field_changes_the_identity():
-  base = config.Config()
+  base = config.Config(objective='multi_rate()')
   seen = {base.identity}
   records = ['data', 'model', 'training', 'evaluation']
   for record in records:
     value = getattr(base, record)
     for field in dataclasses.fields(value):
       other = _another(field, getattr(value, field.name))
-      changed = replaced(**{record: dataclasses.replace(value, **other)})
+      changed = dataclasses.replace(
+        base, **{record: dataclasses.replace(value, **other)}
+      )
       assert changed.identity not in seen, field.name
       seen.add(changed.identity)
-  assert replaced(seed=1).identity not in seen
-  warm = replaced(warm_start='up', parent='1a2b3c4d')
+  assert dataclasses.replace(base, seed=1).identity not in seen
+  warm = dataclasses.replace(base, warm_start='up', parent='1a2b3c4d')
   assert warm.identity not in seen
 
 

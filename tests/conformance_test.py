@@ -30,6 +30,7 @@ from tfp_rd.marginal import (
   mixture,
   standard_normal,
   vamp,
+  vamp_mixture,
 )
 from tfp_rd.network import (
   autoregressive,
@@ -116,7 +117,7 @@ def pixels_of_a_network(module, maps, condition=None):
 
 
 def mixture_of_an_encoder(module, condition=None):
-  return vamp.VampMixture(
+  return vamp_mixture.VampMixture(
     module._encoder, module.pseudo_inputs, module._logits, condition=condition
   )
 
@@ -177,7 +178,7 @@ PARTS = {
   ),
   'marginal.vamp.Vamp': Case(vamp_of(encoder_of_a_gaussian), (), LATENT),
   'marginal.vamp.Vamp of a flow': Case(vamp_of(encoder_of_a_flow), (), LATENT),
-  'marginal.vamp.VampMixture': Case(
+  'marginal.vamp_mixture.VampMixture': Case(
     vamp_of(encoder_of_a_gaussian), (), LATENT, call=mixture_of_an_encoder
   ),
   'decoder.deconvolutional.Deconvolutional': Case(

@@ -46,6 +46,7 @@ NO_TENSORFLOW = (
   'tfp_rd.grid',
   'tfp_rd.objective',
   'tfp_rd.one_run',
+  'tfp_rd.pending',
   'tfp_rd.plot',
   'tfp_rd.point',
   'tfp_rd.preset',

@@ -12,7 +12,7 @@ import tf_keras
 import tfp_rd
 from tfp_rd import architecture
 from tfp_rd.encoder import gaussian, inverse_autoregressive
-from tfp_rd.marginal import vamp
+from tfp_rd.marginal import vamp, vamp_mixture
 
 tfd = tfp.distributions
 tfpl = tfp.layers
@@ -225,7 +225,7 @@ def check_chunks(encoder, bounds, compiler, *, condition=None):
         if c is not None:
           tape.watch(c)
           watched.append(c)
-        mixture = vamp.VampMixture(
+        mixture = vamp_mixture.VampMixture(
           encoder, u, logits, condition=c, max_densities=bound
         )
         log_prob = mixture.log_prob(z)
@@ -285,7 +285,7 @@ def test_components_that_exclude_a_code_leave_the_others_their_gradient(bound):
     return tfd.Independent(tfd.Uniform(x, x + 1.0), 1)
 
   with tf.GradientTape() as tape:
-    mixture = vamp.VampMixture(
+    mixture = vamp_mixture.VampMixture(
       encoder, starts[:, tf.newaxis], logits, max_densities=bound
     )
     log_prob = mixture.log_prob([[0.7], [0.2]])
@@ -379,7 +379,7 @@ def test_tensors_that_an_encoder_closes_over_have_no_gradient_from_chunks(
           loc = (mean * slope) * x[:, :1, 0, 0]
           return tfd.MultivariateNormalDiag(loc, tf.ones(1))
 
-        mixture = vamp.VampMixture(
+        mixture = vamp_mixture.VampMixture(
           encoder, images(5).astype('f'), tf.zeros(5), max_densities=bound
         )
         loss = tf.reduce_sum(mixture.log_prob(z))
@@ -424,7 +424,7 @@ def mixture_cdf(mixture, z, logits):
   return np.sum(weights * each.cdf(z), axis=-1)
 
 
-@pytest.mark.parametrize('bound', [vamp.MAX_DENSITIES, 900])
+@pytest.mark.parametrize('bound', [vamp_mixture.MAX_DENSITIES, 900])
 def test_samples_follow_the_mixture_and_no_other_weights(bound):
   encoder = gaussian_encoder(1)
   head = encoder._head
@@ -550,7 +550,7 @@ def test_it_owns_its_variables_and_sees_them_move():
 def test_it_is_taken_and_trained_as_the_marginal_of_a_model():
   model = architecture.build('---', image_shape=SHAPE, latent_size=3)
   logits = tf.Variable(tf.zeros(5), name='mixture')
-  mixture = vamp.VampMixture(
+  mixture = vamp_mixture.VampMixture(
     model.encoder, images(5).astype('f'), logits, max_densities=7
   )
   model = tfp_rd.LatentVariableModel(model.encoder, mixture, model.decoder)
@@ -568,7 +568,43 @@ def test_it_is_taken_and_trained_as_the_marginal_of_a_model():
 def test_what_cannot_be_a_mixture_is_refused():
   u, logits = images(2), np.zeros(2)
   with pytest.raises(ValueError, match='max_densities is 0'):
-    vamp.VampMixture(gaussian_encoder(), u, logits, max_densities=0)
+    vamp_mixture.VampMixture(gaussian_encoder(), u, logits, max_densities=0)
   for encoder in (lambda x: x, lambda x: tfd.Normal(x, tf.ones_like(x))):
     with pytest.raises(ValueError, match='Independent'):
-      vamp.VampMixture(encoder, u, logits)
+      vamp_mixture.VampMixture(encoder, u, logits)
+
+
+@pytest.mark.parametrize('bound', [2**14, 7])
+@pytest.mark.parametrize('groups', [(), (3, 1)])
+def test_each_condition_costs_one_encoding_of_each_pseudo_input(bound, groups):
+  """Also in chunks; a condition of each code would cost as many more."""
+  encoded = []
+
+  def encoder(x, *, condition):
+    encoded.append(x.shape[:-3].num_elements())
+    loc = tf.reduce_mean(x, [-3, -2]) + tf.reduce_sum(condition, -1)[..., None]
+    return tfd.MultivariateNormalDiag(loc, tf.ones(1, tf.float64))
+
+  k, codes = 4, (5, 3, 2)
+  random = np.random.RandomState(0)
+  z = tf.constant(random.randn(*codes, 1))
+  condition = tf.constant(random.randn(*groups, 2))
+  mixture = vamp_mixture.VampMixture(
+    encoder,
+    tf.constant(random.rand(k, 2, 2, 1)),
+    tf.zeros(k, tf.float64),
+    condition=condition,
+    max_densities=bound,
+  )
+  encoded.clear()
+  found = mixture.log_prob(z)
+  num_groups = math.prod(groups)
+  # Eager loops: each chunk of components is encoded for a chunk of rows.
+  assert max(encoded) <= num_groups * k
+  if bound > math.prod(codes) * k:
+    assert sum(encoded) == num_groups * k
+  locs = tf.reduce_mean(mixture._pseudo_inputs, [-3, -2])[:, 0]
+  shift = tf.reduce_sum(condition, -1)
+  codes_of = tfd.Normal(locs + shift[..., None], tf.ones([], tf.float64))
+  expected = tf.reduce_logsumexp(codes_of.log_prob(z), -1) - math.log(k)
+  np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors, experiment, grid
+from tfp_rd import errors, experiment, grid, pending
 from tfp_rd import run as run_lib
 
 BASE = config_lib.Config(
@@ -47,15 +47,38 @@ def test_both_directions_are_other_runs():
   assert len(set(identities)) == 3 + 2 + 2
 
 
+def finish(run, *, weights=True):
+  if weights:
+    (run.path / 'checkpoint').mkdir()
+    (run.path / 'checkpoint' / 'kept.index').touch()
+  run_lib.write_atomically(run.path / 'result.json', '{}')
+
+
+def test_a_parent_without_weights_is_told_and_others_go_on(tmp_path):
+  up, down = chain('up'), chain('down')
+  finish(run_lib.create_run(tmp_path, up[0]), weights=False)
+  given_up = pending.train_pending(
+    [*up[1:], *down], tmp_path, execute=finish, poll_s=0.0
+  )
+  assert list(given_up) == [*up[1:]]
+  assert 'has no weights' in str(given_up[up[1]])
+  assert all(run_lib.create_run(tmp_path, cell).is_done for cell in down)
+
+
+def test_a_chain_without_its_beginning_is_refused(tmp_path):
+  with pytest.raises(errors.UserError, match='train it first'):
+    pending.train_pending(chain('up')[1:], tmp_path, execute=finish)
+
+
 def test_a_child_waits_for_its_parent(tmp_path):
   cells = chain('up')
   done = []
 
   def execute(run):
     done.append(run.config)
-    run_lib.write_atomically(run.path / 'result.json', '{}')
+    finish(run)
 
-  grid.train_pending(cells[::-1], tmp_path, execute=execute, poll_s=0.0)
+  pending.train_pending(cells[::-1], tmp_path, execute=execute, poll_s=0.0)
   assert done == list(cells)
 
 
@@ -65,7 +88,7 @@ def test_a_child_of_a_diverged_run_is_told_and_not_tried(tmp_path):
   def execute(run):
     raise FloatingPointError(run.path.name)
 
-  diverged = grid.train_pending(cells, tmp_path, execute=execute, poll_s=0.0)
+  diverged = pending.train_pending(cells, tmp_path, execute=execute, poll_s=0.0)
   assert list(diverged) == list(cells)
   assert 'which diverged' in str(diverged[cells[2]])
 

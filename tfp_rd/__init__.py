@@ -43,6 +43,7 @@ _MODULES = (
   'network',
   'objective',
   'one_run',
+  'pending',
   'plot',
   'point',
   'preset',

@@ -195,6 +195,11 @@ class Config:
         'the last step) or a positive number of steps.'
       )
     _check_positive(self.evaluation, 'eval_samples', 'eval_examples')
+    if self.evaluation.eval_betas and not is_curve(self.objective):
+      raise errors.UserError(
+        f'eval_betas are where a curve of one run is drawn; {self.objective} '
+        'has one point.'
+      )
     for beta in self.evaluation.eval_betas:
       if not 0 < beta < math.inf:
         raise errors.UserError(

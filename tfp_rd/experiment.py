@@ -55,6 +55,8 @@ def execute(
   data = _load_data(config.data, execution.data_dir)
   objective = objective_lib.parse(config.objective)
   loop.check_precision(config.training.precision)
+  if config.evaluation.eval_betas:
+    objective.check_betas(config.evaluation.eval_betas)
   with run_lib.lock(run):
     if run.is_done:  # By another process, since the caller looked.
       return run.result

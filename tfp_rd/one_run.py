@@ -7,7 +7,7 @@ No TensorFlow here.
 import dataclasses
 from collections.abc import Iterable
 
-from tfp_rd import compare_table
+from tfp_rd import compare_table, errors
 from tfp_rd import config as config_lib
 from tfp_rd import run as run_lib
 
@@ -21,31 +21,28 @@ def compare_runs(
 
   Separate runs are those of a plain beta-ELBO from a fresh start, with the
   model, the data and the training of the curve but for the number of steps and
-  the dropout, which suit each kind of training by itself.  Where a family has
-  several curves, that of the lowest seed and of the most steps is judged.
+  the dropout, which suit each kind of training by itself; where there are
+  several such settings, that of the most steps.  Where several curves of a
+  family have a beta in common with such runs, that of the lowest seed and of
+  the most steps is judged.
 
   Args:
-    runs: Finished runs of one data set.
+    runs: Finished runs of one data set; those that cannot be read are left out.
 
   Returns:
     One record for each family that has both; costs a second a family.
-
-  Raises:
-    UserError: The runs of a family saw other images.
   """
-  runs = list(runs)
-  curves = {}
-  for run in sorted(runs, key=_rank, reverse=True):
-    if config_lib.is_curve(run.config.objective):
-      curves[run.config.model.architecture] = run
-  judges = {
-    name: [r for r in runs if _is_separate(r.config) and _is_alike(r, curve)]
-    for name, curve in sorted(curves.items())
-  }
-  judged = [name for name, found in judges.items() if found]
+  runs = sorted(filter(_is_readable, runs), key=_rank)
+  judged, judges = {}, {}
+  for curve in (r for r in runs if config_lib.is_curve(r.config.objective)):
+    name = curve.config.model.architecture
+    found = _judges(curve, runs)
+    if found and name not in judged:
+      judged[name] = curve.examples
+      judges[name] = [run.examples for run in found]
+  names = sorted(judged, key=lambda name: [*map('-+v'.find, name)])
   return compare_table.compare_families(
-    {name: curves[name].examples for name in judged},
-    {name: [run.examples for run in judges[name]] for name in judged},
+    {name: judged[name] for name in names}, judges
   )
 
 
@@ -53,13 +50,23 @@ def _rank(run):
   return run.config.seed, -run.config.training.num_steps, run.path.name
 
 
+def _judges(curve, runs):
+  """Returns the separate runs of the longest setting that suits a curve."""
+  betas = set(curve.points('test'))
+  found = [
+    run
+    for run in runs
+    if _is_separate(run.config)
+    and _shared(run.config) == _shared(curve.config)
+    and run.config.beta in betas
+  ]
+  longest = max(map(_own, found), default=None)
+  return [run for run in found if _own(run) == longest]
+
+
 def _is_separate(config):
   kind, fields = config_lib.parse_call(config.objective)
   return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
-
-
-def _is_alike(run, curve):
-  return _shared(run.config) == _shared(curve.config)
 
 
 def _shared(config):
@@ -67,3 +74,14 @@ def _shared(config):
   model = dataclasses.replace(config.model, dropout=0.0)
   evaluation = dataclasses.replace(config.evaluation, eval_betas=())
   return config.data, model, training, evaluation
+
+
+def _own(run):
+  return run.config.training.num_steps, run.config.model.dropout or 0.0
+
+
+def _is_readable(run):
+  try:
+    return bool(run.result) and bool(run.examples)
+  except errors.UserError:
+    return False

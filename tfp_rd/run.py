@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Union
 
@@ -55,6 +56,11 @@ class Run:
   def is_done(self) -> bool:
     """Whether the run has its result."""
     return (self.path / 'result.json').exists()
+
+  @property
+  def has_weights(self) -> bool:
+    """Whether the kept weights are there; results may be kept without."""
+    return (self.path / 'checkpoint' / 'kept.index').exists()
 
   @property
   def result(self) -> Mapping[str, Any]:
@@ -103,9 +109,16 @@ class Run:
   def examples(self) -> Mapping[str, np.ndarray]:
     """Arrays of `examples.npz`: `beta [P]`, `rate_nats` and `distortion_nats`
     `[P, N]` of the test split.
+
+    Raises:
+      UserError: The file is missing or cannot be read.
     """
-    with np.load(self.path / 'examples.npz') as arrays:
-      return dict(arrays)
+    path = self.path / 'examples.npz'
+    try:
+      with np.load(path) as arrays:
+        return dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+      raise errors.UserError(f'{path} cannot be read ({e!r:.80}).') from e
 
   def model(self, beta: Optional[float] = None):
     """Builds the model and restores its kept weights.
@@ -159,8 +172,9 @@ def parent_of(run: Run) -> Optional[Run]:
     The parent, or `None` while it has no result.
   """
   for path in run.path.parent.glob(f'run_*_{run.config.parent}'):
-    parent = load_run(path)
-    return parent if parent.is_done else None
+    # First the result: another process may just be making the directory.
+    if (path / 'result.json').exists():
+      return load_run(path)
   return None
 
 

@@ -11,7 +11,7 @@ from absl import flags
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
-from tfp_rd import errors, preset
+from tfp_rd import errors, pending, preset
 from tfp_rd import grid as grid_lib
 from tfp_rd.cli import (
   config_flags,
@@ -107,14 +107,15 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
 def _cells(flag_values) -> tuple[config_lib.Config, ...]:
   """Returns the runs of the grid, and those that judge its curves."""
   grid = _grid(flag_values)
-  betas = flag_values.validate_betas
-  separate = grid_lib.beta_elbos(map(config_flags.beta, betas))
-  evaluation = dataclasses.replace(grid.base.evaluation, eval_betas=())
-  judges = dataclasses.replace(
-    grid,
-    base=dataclasses.replace(grid.base, evaluation=evaluation),
-    objectives=separate,
-  )
+  betas = tuple(map(config_flags.beta, flag_values.validate_betas))
+  if not betas:
+    return grid.cells()
+  if not any(map(config_lib.is_curve, grid.objectives)):
+    raise errors.UserError(
+      '--validate_betas judge curves of one run; add --one_run_curves, or name '
+      'the betas by --betas.'
+    )
+  judges = dataclasses.replace(grid, objectives=grid_lib.beta_elbos(betas))
   return (*grid.cells(), *judges.cells())
 
 
@@ -126,34 +127,44 @@ def _grid(flag_values) -> grid_lib.Grid:
       raise errors.UserError(f'--{axis} is empty; name at least one.')
   base = config_flags.read(flag_values, grid.base)
   base = config_flags.checked(flag_values, base)
-  objectives = objective_flags.read(flag_values, grid.objectives)
-  betas = objective_flags.eval_betas(flag_values, grid.objectives)
-  if betas or not any(map(config_lib.is_curve, objectives)):
-    evaluation = dataclasses.replace(base.evaluation, eval_betas=betas)
-    base = dataclasses.replace(base, evaluation=evaluation)
-  changes = {
-    'base': base,
-    'objectives': objectives,
-    'seeds': tuple(map(_seed, flag_values.seeds)),
-    'warm_start': flag_values.warm_start,
-  }
-  given = {
-    name for name in ('num_steps', 'dropout') if flag_values[name].present
-  }
-  if flag_values['max_steps'].present:
-    given.add('num_steps')
-  changes['curve_changes'] = {
-    decoder: {name: x for name, x in fields.items() if name not in given}
-    for decoder, fields in grid.curve_changes.items()
-  }
-  if flag_values.warm_start and any(map(config_lib.is_curve, objectives)):
-    raise errors.UserError(
-      '--warm_start is for separate runs; add --one_run_curves=false.'
-    )
-  if flag_values.architectures != ['all']:
-    parsed = map(architecture_lib.parse, flag_values.architectures)
-    changes['architectures'] = tuple(map(str, parsed))
-  return dataclasses.replace(grid, **changes)
+  objectives = objective_flags.read(
+    flag_values, grid.objectives, batch_size=base.training.batch_size
+  )
+  betas = objective_flags.eval_betas(
+    flag_values, objectives, default=base.evaluation.eval_betas
+  )
+  evaluation = dataclasses.replace(base.evaluation, eval_betas=betas)
+  curve = next(filter(config_lib.is_curve, objectives), objectives[0])
+  grid = dataclasses.replace(
+    grid,
+    base=dataclasses.replace(base, evaluation=evaluation, objective=curve),
+    objectives=objectives,
+    seeds=tuple(map(_seed, flag_values.seeds)),
+    curve_changes=_curve_changes(flag_values, grid),
+    warm_start=flag_values.warm_start,
+  )
+  if flag_values.warm_start:
+    objective_flags.check_warm_start(objectives)
+  if flag_values.architectures == ['all']:
+    return grid
+  parsed = map(architecture_lib.parse, flag_values.architectures)
+  return dataclasses.replace(grid, architectures=tuple(map(str, parsed)))
+
+
+def _curve_changes(flag_values, grid):
+  """Returns what suits the preset's own curves, where they are meant."""
+  others = ('objective', 'dataset', 'size', 'fake_data')
+  if any(flag_values[name].present for name in others):
+    return {}
+  given = [n for n in ('num_steps', 'dropout') if flag_values[n].present]
+  cap = flag_values.max_steps
+  changes = {}
+  for decoder, fields in grid.curve_changes.items():
+    kept = {name: fields[name] for name in fields if name not in given}
+    if cap and 'num_steps' in kept:
+      kept['num_steps'] = min(cap, kept['num_steps'])
+    changes[decoder] = kept
+  return changes
 
 
 def _seed(text):
@@ -165,7 +176,7 @@ def _seed(text):
 
 def _train(cells, execution, num_workers) -> str:
   """Trains what is pending; returns what went wrong, in words."""
-  if not grid_lib.pending(cells, execution.run_root):
+  if not pending.pending(cells, execution.run_root):
     return ''
   # Refused here in one sentence, rather than once by each worker.
   pathlib.Path(execution.run_root).mkdir(parents=True, exist_ok=True)
@@ -185,7 +196,7 @@ def _train(cells, execution, num_workers) -> str:
 
 
 def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
-  diverged = grid_lib.train_pending(
+  diverged = pending.train_pending(
     cells,
     execution.run_root,
     execute=training.trainer(execution, **callbacks),
@@ -194,7 +205,7 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
   for error in diverged.values():
     program.say(str(error))
   names = ', '.join(config.name for config in diverged)
-  return names and f'without a result, because they diverged: {names}.'
+  return names and f'without a result, see above: {names}.'
 
 
 def _train_in_workers(cells, execution, num_workers, progress) -> str:

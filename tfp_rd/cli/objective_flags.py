@@ -15,9 +15,17 @@ from tfp_rd import grid as grid_lib
 from tfp_rd import objective as objective_lib
 from tfp_rd.cli import config_flags, program
 
-__all__ = ['define', 'define_several', 'eval_betas', 'read']
+__all__ = [
+  'check_warm_start',
+  'define',
+  'define_several',
+  'eval_betas',
+  'read',
+]
 
 _SEPARATE_BETAS = (0.1, 0.3, 1.0, 3.0)
+# As a curve has it unless the batch forbids.
+_NUM_GROUPS = 8
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -68,13 +76,14 @@ def define_several(flag_values: flags.FlagValues) -> None:
 
 
 def read(
-  flag_values: flags.FlagValues, default: Sequence[str]
+  flag_values: flags.FlagValues, default: Sequence[str], *, batch_size: int
 ) -> tuple[str, ...]:
   """Returns the canonical objectives that the flags name.
 
   Args:
     flag_values: Holds the flags of `define` or `define_several`.
     default: What is meant where no flag was given: beta-ELBOs, or a curve.
+    batch_size: Images a step, which the groups of a curve divide.
 
   Raises:
     UserError: Two flags say the same, a beta is not positive, or an objective
@@ -89,22 +98,65 @@ def read(
       'for an objective; leave them out beside --objective, or write them '
       'inside it.'
     )
+  if not given and _is_one_run(flag_values, default):
+    return (_curve(flag_values, batch_size),)
+  if _given(flag_values, 'beta_min', 'beta_max'):
+    raise errors.UserError(
+      '--beta_min and --beta_max are the range of a curve of one run; add '
+      '--one_run_curves, or write them inside --objective.'
+    )
   if given:
     return tuple(map(_canonical, given))
-  if _is_one_run(flag_values, default):
-    return (_curve(flag_values),)
-  if not (betas or annealing) and not any(map(config_lib.is_curve, default)):
+  is_curve = any(map(config_lib.is_curve, default))
+  if not (betas or annealing or is_curve):
     return tuple(default)
   return _beta_elbos(flag_values, betas or _betas_of(default))
 
 
 def eval_betas(
-  flag_values: flags.FlagValues, default: Sequence[str]
+  flag_values: flags.FlagValues,
+  objectives: Sequence[str],
+  *,
+  default: Sequence[float],
 ) -> tuple[float, ...]:
-  """Returns where the flags want one-run curves drawn, or nothing."""
-  if _given(flag_values, 'objective') or not _is_one_run(flag_values, default):
+  """Returns where curves are drawn, or nothing for their own betas.
+
+  Betas that are validated are among them.
+
+  Args:
+    flag_values: Holds the flags of `define_several`.
+    objectives: As read.
+    default: The preset's.
+
+  Raises:
+    UserError: A beta is not one of the curve's.
+  """
+  curves = [o for o in objectives if config_lib.is_curve(o)]
+  if not curves:
     return ()
-  return tuple(map(config_flags.beta, _given(flag_values, 'betas')))
+  is_short = not _given(flag_values, 'objective')
+  betas = _given(flag_values, 'betas') if is_short else []
+  chosen = tuple(map(config_flags.beta, betas)) or tuple(default)
+  judged = tuple(map(config_flags.beta, _given(flag_values, 'validate_betas')))
+  for objective in map(objective_lib.parse, curves):
+    if set(judged) - set(chosen or objective.betas()):
+      chosen = tuple(sorted({*judged, *(chosen or objective.betas())}))
+    objective.check_betas(chosen)
+  return chosen
+
+
+def check_warm_start(objectives: Sequence[str]) -> None:
+  """Checks that objectives differ in beta alone.
+
+  Raises:
+    UserError: They do not.
+  """
+  kinds = {config_lib.parse_call(o)[0] for o in objectives}
+  if kinds != {'beta_elbo'}:
+    raise errors.UserError(
+      '--warm_start is for separate runs of a beta_elbo; add '
+      '--one_run_curves=false, or leave out --objective.'
+    )
 
 
 def _define_annealing(flag_values):
@@ -133,7 +185,7 @@ def _is_one_run(flag_values, default):
   return said[0] if said else any(map(config_lib.is_curve, default))
 
 
-def _curve(flag_values):
+def _curve(flag_values, batch_size):
   if _given(flag_values, 'kl_annealing_steps'):
     raise errors.UserError(
       'a curve of one run has no --kl_annealing_steps; leave that out, or say '
@@ -144,6 +196,10 @@ def _curve(flag_values):
     for name in ('beta_min', 'beta_max')
     if _given(flag_values, name)
   }
+  if batch_size % _NUM_GROUPS:
+    # The most groups that divide the batch.
+    sizes = range(1, _NUM_GROUPS)
+    given['num_groups'] = max(n for n in sizes if batch_size % n == 0)
   fields = ', '.join(f'{name}={value!r}' for name, value in given.items())
   return _canonical(f'multi_rate({fields})')
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that trains one run."""
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -9,7 +8,7 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import config as config_lib
-from tfp_rd import grid as grid_lib
+from tfp_rd import pending
 from tfp_rd import run as run_lib
 from tfp_rd.cli import (
   config_flags,
@@ -64,10 +63,15 @@ def _define(flag_values):
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   program.refuse(arguments)
-  config = config_flags.read(flag_values, config_lib.Config())
+  (objective,) = objective_flags.read(
+    flag_values,
+    [config_lib.Config.objective],
+    batch_size=flag_values.batch_size,
+  )
+  config = config_flags.read(
+    flag_values, config_lib.Config(objective=objective)
+  )
   config = config_flags.checked(flag_values, config)
-  objectives = objective_flags.read(flag_values, [config.objective])
-  config = dataclasses.replace(config, objective=objectives[0])
   execution = config_flags.read(flag_values, config_lib.Execution())
   run = _done(config, execution)
   rows = [
@@ -83,7 +87,7 @@ def _done(config, execution):
   """Returns the finished run, trained here if it was not finished before."""
   root = execution.run_root
   training.set_aside_corrupt([config], root)
-  if grid_lib.pending([config], root):
+  if pending.pending([config], root):
     training.check_images(config, execution)
     with progress_lib.Progress([config], root) as progress:
       execute = training.trainer(

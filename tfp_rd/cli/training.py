@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import grid as grid_lib
+from tfp_rd import pending
 from tfp_rd import run as run_lib
 from tfp_rd.cli import program
 
@@ -34,7 +34,7 @@ def set_aside_corrupt(
   cells: Sequence[config_lib.Config], run_root: str
 ) -> None:
   """Moves corrupt results away and says so; their runs are done again."""
-  for path in grid_lib.set_aside_corrupt(cells, run_root):
+  for path in pending.set_aside_corrupt(cells, run_root):
     program.say(
       f'result.json was corrupt; it is kept as {path} and the run is done '
       'again.'

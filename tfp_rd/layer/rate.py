@@ -5,7 +5,12 @@ import numpy as np
 import tf_keras
 
 from tfp_rd.layer import rate_layer
-from tfp_rd.marginal import masked_autoregressive, standard_normal, vamp
+from tfp_rd.marginal import (
+  masked_autoregressive,
+  standard_normal,
+  vamp,
+  vamp_mixture,
+)
 from tfp_rd.network import initial, masked
 
 __all__ = ['MaskedAutoregressiveRate', 'StandardNormalRate', 'VampRate']
@@ -131,7 +136,7 @@ class VampRate(rate_layer.RateLayer):
       layer holds K alone: where they have come to is among the weights.
     weight: As of `StandardNormalRate`.
     max_densities: The most densities of a step that are held at once; see
-      `tfp_rd.marginal.vamp.VampMixture`.
+      `tfp_rd.marginal.vamp_mixture.VampMixture`.
     seed: Seed of random pixels.
     **kwargs: `name`, `dtype`, ... as of any layer.
 
@@ -158,7 +163,7 @@ class VampRate(rate_layer.RateLayer):
     *,
     pseudo_inputs,
     weight=1.0,
-    max_densities=vamp.MAX_DENSITIES,
+    max_densities=vamp_mixture.MAX_DENSITIES,
     seed=0,
     **kwargs,
   ):

@@ -15,7 +15,7 @@ weight there, 0.15, lets it.  What was measured is in docs/one_run_curves.md.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import tensorflow as tf
@@ -112,6 +112,20 @@ class MultiRate:
     """The betas at which the curve is drawn unless others are asked for."""
     inside = [b for b in _BETAS if self.beta_min < b < self.beta_max]
     return (self.beta_min, *inside, self.beta_max)
+
+  def check_betas(self, betas: Sequence[float]) -> None:
+    """Checks that betas lie in the range.
+
+    Raises:
+      UserError: One does not.
+    """
+    for beta in betas:
+      if not self.beta_min <= beta <= self.beta_max:
+        raise errors.UserError(
+          f'beta {beta:g} is not on the curve, which goes from '
+          f'{self.beta_min:g} to {self.beta_max:g}; choose another, or another '
+          'range.'
+        )
 
   def compared_betas(self) -> tuple[float, ...]:
     """The betas at which weights are compared, in the middle of equal parts."""
