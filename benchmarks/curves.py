@@ -39,15 +39,15 @@ def main() -> None:
     )
     for signs in architecture.ALL
   }
-  curves_s, separate_s = (
-    sum(found[name] for found in families.values())
-    for name in ('curve_s', 'separate_s')
-  )
+  names = ('curve_s', 'separate_s', 'traced_curve_s', 'traced_separate_s')
+  sums = {n: sum(found[n] for found in families.values()) for n in names}
   record = {
     **fresh.machine(),
-    'cost_ratio': round(curves_s / separate_s, 3),
-    'curves_s': round(curves_s),
-    'separate_s': round(separate_s),
+    'cost_ratio': round(sums['curve_s'] / sums['separate_s'], 3),
+    'traced_cost_ratio': round(
+      sums['traced_curve_s'] / sums['traced_separate_s'], 3
+    ),
+    **{name: round(value) for name, value in sums.items()},
     'families': families,
   }
   print(json.dumps(record))
@@ -62,42 +62,43 @@ def cost(*, signs: str, num_pairs: int = 5) -> dict[str, float]:
 
   Returns:
     `cost_ratio`; `curve_s` and `separate_s`, seconds of all steps, validations
-    and evaluations, tracing apart; and the step times behind them.
+    and evaluations; the same with tracing, of which ten runs share one; and
+    the step times behind them.
   """
-  (config,) = dataclasses.replace(
-    preset.PRESETS['plane'], architectures=(signs,)
-  ).cells()
-  objective = objective_lib.parse(config.objective)
-  betas = objective.betas()
-  one_run = _Side(config, objective)
-  separate = _Side(config, tfp_rd.BetaElbo())
-  found = {}
-  for part in ('step', 'validate', 'evaluate'):
-    times = timing.in_turn(
-      getattr(one_run, part), getattr(separate, part), num_pairs=num_pairs
-    )
-    found[part] = [statistics.median(t) for t in times]
-  training = config.training
-  counts = {
-    'step': training.num_steps / _STEPS_PER_CALL,
-    # The weights and their average.
-    'validate': 2 * training.num_steps / training.validate_every,
-    'evaluate': 1,
-  }
-  curve_s, one_beta_s = (
-    sum(counts[part] * found[part][side] for part in counts) for side in (0, 1)
+  curve, one_beta = (
+    dataclasses.replace(preset.PRESETS[name], architectures=(signs,)).cells()[0]
+    for name in ('plane', 'separate')
   )
-  # A curve is evaluated at every beta, a separate run at its own.
-  curve_s += (len(betas) - 1) * found['evaluate'][0]
-  separate_s = len(betas) * one_beta_s
-  step_ms = [round(1e3 * t / _STEPS_PER_CALL, 1) for t in found['step']]
+  objective = objective_lib.parse(curve.objective)
+  betas = objective.betas()
+  sides = (_Side(curve, objective), _Side(one_beta, tfp_rd.BetaElbo()))
+  trace_s, parts_s = np.zeros(2), {}
+  for part in ('step', 'validate', 'evaluate'):
+    calls = [getattr(side, part) for side in sides]
+    first_s = np.array([timing.seconds(call) for call in calls])
+    times = timing.in_turn(*calls, num_pairs=num_pairs)
+    parts_s[part] = np.array([statistics.median(t) for t in times])
+    trace_s += first_s - parts_s[part]
+  num_steps = np.array([c.training.num_steps for c in (curve, one_beta)])
+  # Both the weights and their average are validated.
+  num_scores = 2 * num_steps / curve.training.validate_every
+  # A curve is evaluated at every beta; a beta of its own is trained each time.
+  trained_s = num_steps / _STEPS_PER_CALL * parts_s['step']
+  trained_s += num_scores * parts_s['validate']
+  trained_s *= [1, len(betas)]
+  curve_s, separate_s = trained_s + len(betas) * parts_s['evaluate']
+  traced_s = np.array([curve_s, separate_s]) + trace_s
+  step_ms = 1e3 * parts_s['step'] / _STEPS_PER_CALL
   return {
     'cost_ratio': round(curve_s / separate_s, 3),
     'curve_s': round(curve_s, 1),
     'separate_s': round(separate_s, 1),
-    'curve_step_ms': step_ms[0],
-    'separate_step_ms': step_ms[1],
-    'num_steps': training.num_steps,
+    'traced_curve_s': round(traced_s[0], 1),
+    'traced_separate_s': round(traced_s[1], 1),
+    'curve_step_ms': round(step_ms[0], 1),
+    'separate_step_ms': round(step_ms[1], 1),
+    'curve_num_steps': int(num_steps[0]),
+    'separate_num_steps': int(num_steps[1]),
     'num_betas': len(betas),
   }
 
@@ -114,7 +115,11 @@ class _Side:
       config.model.architecture,
       image_shape=self._data.image_shape,
       pseudo_inputs=self._data.train,
-      dropout=self._data.dropout,
+      dropout=(
+        self._data.dropout
+        if config.model.dropout is None
+        else config.model.dropout
+      ),
       conditional=beta_range is not None,
       beta_range=beta_range,
     )

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import condition, rate_distortion
+from tfp_rd import condition, epoch, loop, program, rate_distortion
 from tfp_rd import conditional as conditional_lib
+from tfp_rd.network import initial
 
 SHAPE = (4, 5, 1)
 COVER = ['---', '-++', '+-v', '++v']
@@ -150,25 +151,55 @@ def test_a_beta_out_of_range_is_refused(beta):
 
 
 @pytest.mark.parametrize('signs', COVER)
-def test_the_loss_of_a_step_is_that_of_its_betas(signs):
-  """Training by hand with the betas of a step gives the program's gradient."""
+@pytest.mark.parametrize('power', [0.0, -0.5])
+def test_the_loss_of_a_step_is_that_of_its_betas(signs, power):
+  """By hand, from the betas and the noise of the step's own seed."""
   conditional = conditional_of(signs)
-  objective = tfp_rd.MultiRate(num_groups=2)
-  before = [v.numpy() for v in conditional.trainable_variables]
-  tfp_rd.fit(
-    conditional,
-    images(8),
+  objective = tfp_rd.MultiRate(num_groups=2, weight_power=power)
+  step = program.Program(conditional, objective, batch_size=6, steps_per_call=1)
+  inputs = loop.make_inputs(
+    images(9),
+    seed=5,
     objective=objective,
-    batch_size=4,
-    num_steps=1,
     learning_rate=1e-3,
+    num_steps=1,
+    dtype='float64',
   )
-  moved = [
-    np.abs(v.numpy() - b).max()
-    for v, b in zip(conditional.trainable_variables, before, strict=True)
-  ]
-  # Adam's first step moves every weight that has a gradient by its rate.
-  assert sum(m > 0.9e-3 for m in moved) >= 0.8 * len(moved)
+  seeds = initial.split(initial.fold_in(inputs.seed, 0), 4)
+  betas = objective.draw_betas(seed=seeds[3], dtype='float64')
+  (chosen,) = epoch.batch_indices(
+    inputs.seed, 0, 1, batch_size=6, num_examples=9
+  )
+  draws = rate_distortion.draw(
+    conditional.at(betas, num_repeats=3),
+    tf.gather(inputs.images, chosen),
+    seed=seeds[2],
+    training=True,
+  )
+  # Neighbours share a beta: aabb, not abab.
+  beta = np.repeat(betas, 3)
+  assert beta[0] == beta[2] != beta[3]
+  expected = np.mean(beta**power * (draws.distortion + beta * draws.rate))
+  assert step.run(inputs, 1)['loss'] == pytest.approx(expected, rel=1e-6)
+
+
+def test_all_betas_share_one_trace():
+  conditional = conditional_of('--v')
+  objective = tfp_rd.MultiRate(num_groups=2)
+  steps = program.Program(
+    conditional, objective, batch_size=4, steps_per_call=1
+  )
+  inputs = loop.make_inputs(
+    images(9),
+    seed=5,
+    objective=objective,
+    learning_rate=1e-3,
+    num_steps=4,
+    dtype='float64',
+  )
+  for _ in range(3):
+    steps.run(inputs, 1)
+  assert steps._run.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(

@@ -54,3 +54,12 @@ def test_a_rate_that_rises_is_warned_of_and_the_least_beta_found():
   assert wave(beta) == pytest.approx(5.0, abs=1e-3)
   roots = np.exp((np.pi / 2 + np.pi * np.arange(-3, 3)) / 2)
   assert beta == pytest.approx(roots[roots > RANGE[0]][0], rel=1e-2)
+
+
+def test_of_two_scanned_betas_that_are_near_the_least_is_taken():
+  def wave(beta):
+    part = math.log(beta / 0.05) / math.log(200)
+    return 5.0 + math.cos(4 * math.pi * part)
+
+  with pytest.warns(UserWarning, match='does not fall'):
+    assert find(wave, 4.0) == pytest.approx(0.05 * 200 ** (2 / 8))

@@ -145,6 +145,11 @@ def build(
 
   signs = parse(str(architecture))
   _check_shape(image_shape)
+  if conditional and condition_size or beta_range and not conditional:
+    raise errors.UserError(
+      'conditional=True brings a condition of its own, for betas of '
+      'beta_range; leave out condition_size with it, and beta_range without.'
+    )
   known = resolve(
     config.ModelConfig(
       size=size,

@@ -89,7 +89,7 @@ class TrainingConfig:
     validate_every: Steps between validations; the weights kept are the best
       of all validations.  0 keeps the last step's.
     validation_examples: Images of the validation split that are used for it.
-    precision: `'float32'`, or `'bfloat16'` to multiply in it in the training's
+    precision: `'float32'`, or `'bfloat16'` for the products of the training's
       convolutions and dense layers; evaluations are in float32.
   """
 

@@ -72,6 +72,16 @@ class Curve:
     objectives = self.results.get('objective', ('',) * len(self))
     return np.array([config_lib.is_curve(o) for o in objectives], bool)
 
+  def one_run_lines(self) -> list[np.ndarray]:
+    """Return the places of each one-run curve's points, curve by curve."""
+    names = list(self.results)
+    stop = 'num_examples' if 'num_examples' in names else names[1]
+    settings = [self.results[n] for n in names[1 : names.index(stop)]]
+    lines = collections.defaultdict(list)
+    for place in np.flatnonzero(self.is_one_run()):
+      lines[tuple(str(column[place]) for column in settings)].append(place)
+    return [np.array(places) for places in lines.values()]
+
 
 class Collection(NamedTuple):
   """What was found below a root.
@@ -185,6 +195,8 @@ def _curves(runs):
     for row in rows:
       cell = (row['beta'], *told.values())
       family = families[config.model.architecture]
+      if config.seed in family[cell]:  # Warm from another parent.
+        cell = (*cell, config.parent)
       family[cell][config.seed] = {'beta': row['beta'], **told, **row}
   return tuple(
     _curve(name, families[name], config.data.dataset)

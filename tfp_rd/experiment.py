@@ -100,9 +100,17 @@ def restore_model(run: run_lib.Run, beta: Optional[float] = None):
   Raises:
     UserError: The run has no result, not this beta, or no readable weights.
   """
+  model = _restore(run)
   if beta is None:
-    return _restore(run)
-  return next(iter(restore_models(run, (beta,))))[1]
+    return model
+  if isinstance(model, conditional.ConditionalModel):
+    return model.at(beta)
+  if beta not in run.points('test'):
+    known = ', '.join(f'{b:g}' for b in run.points('test'))
+    raise errors.UserError(
+      f'{run.path} has no point at beta {beta:g}: {known}.'
+    )
+  return model
 
 
 def restore_models(
@@ -112,7 +120,8 @@ def restore_models(
 
   Args:
     run: A finished run.
-    betas: Which; by default those of its points.
+    betas: Which of a whole curve; by default those of its points.  A run of
+      one beta has that alone.
 
   Raises:
     UserError: As `restore_model`.
@@ -124,12 +133,7 @@ def restore_models(
     for beta in betas or known:
       yield beta, slide.to(beta)
     return
-  for beta in betas or known:
-    if beta not in known:
-      raise errors.UserError(
-        f'{run.path} has no point at beta {beta:g}: '
-        f'{", ".join(f"{b:g}" for b in known)}.'
-      )
+  for beta in known:
     yield beta, model
 
 

@@ -34,21 +34,27 @@ def draw_points(ax, curve, value):
     )  # fmt: skip
   one_run = curve.is_one_run()
   # Not clipped: collapsed models sit on the axis itself.
-  ax.plot(
-    rate[one_run], height[one_run], color=look['markeredgecolor'], lw=0.9,
-    alpha=0.7, zorder=2, clip_on=False,
-  )  # fmt: skip
+  for line in curve.one_run_lines():
+    ax.plot(
+      rate[line], height[line], color=look['markeredgecolor'], lw=0.9,
+      alpha=0.7, zorder=2, clip_on=False,
+    )  # fmt: skip
+  started = np.array(curve.results.get('warm_start', [''] * len(curve)))
   # Beside the curve of one run, points of their own runs are rings around it.
   ring = style.RING if one_run.any() else {}
-  for chosen, more, label in (
-    (~one_run, ring, '' if one_run.any() else curve.name),
-    (one_run, {}, curve.name),
+  label = curve.name
+  for chosen, more in (
+    (one_run, {}),
+    (~one_run & (started == ''), ring),
+    (~one_run & (started == 'up'), {'marker': '^'}),
+    (~one_run & (started == 'down'), {'marker': 'v'}),
   ):
     if chosen.any():
       ax.plot(
         rate[chosen], height[chosen], ls='none', label=label, zorder=4,
         clip_on=False, **{**look, **more},
       )  # fmt: skip
+      label = ''  # One line of the legend for a family.
 
 
 def draw_gaps(ax, family):
@@ -64,13 +70,22 @@ def draw_gaps(ax, family):
 
 
 def explanation(curves) -> str:
-  """Returns what lines, rings and bars mean, as far as there are any."""
+  """Returns what lines, rings, triangles and bars mean, where there are any."""
   kinds = [curve.is_one_run() for curve in curves]
-  has_lines = any(kind.any() for kind in kinds)
-  has_rings = any(kind.any() and not kind.all() for kind in kinds)
-  return (
-    'lines: curves of one run; ' * has_lines
-    + 'rings: trained separately; ' * has_rings
-    + 'bars: one standard error over images'
-    + ('' if has_lines else '; pale: spread over seeds')
+  starts = {s for c in curves for s in c.results.get('warm_start', ())}
+  spread = 'seed_std_rate_nats'
+  has_spread = any(
+    spread in c.results and np.isfinite(c.column(spread)).any() for c in curves
   )
+  told = {
+    'lines: curves of one run': any(kind.any() for kind in kinds),
+    'rings: trained separately': any(
+      kind.any() and not kind.all() for kind in kinds
+    ),
+    'triangles: warm starts from below (up) or above (down)': bool(
+      starts & {'up', 'down'}
+    ),
+    'bars: one standard error over images': True,
+    'pale: spread over seeds': has_spread,
+  }
+  return '; '.join(text for text, is_there in told.items() if is_there)

@@ -52,12 +52,12 @@ def find_beta(
   betas[[0, -1]] = beta_range
   rates = np.array([rate_fn(float(beta)) for beta in betas])
   _warn_of_rises(betas, rates, tolerance_nats)
-  near = np.abs(rates - rate_nats)
-  if near.min() <= tolerance_nats:
-    return float(betas[near.argmin()])
+  near = np.flatnonzero(np.abs(rates - rate_nats) <= tolerance_nats)
   crossed = np.flatnonzero(
     (rates[:-1] - rate_nats) * (rates[1:] - rate_nats) < 0
   )
+  if len(near) and not (len(crossed) and crossed[0] + 1 < near[0]):
+    return float(betas[near[0]])
   if not len(crossed):
     raise errors.UserError(
       f'a rate of {rate_nats:g} nats is out of reach: betas from '
@@ -92,5 +92,5 @@ def _warn_of_rises(betas, rates, tolerance_nats):
     warnings.warn(
       f'the rate does not fall with beta: it is {rates[n]:.2f} nats at beta '
       f'{betas[n]:.3g} and {rates[n + 1]:.2f} at {betas[n + 1]:.3g}.',
-      stacklevel=3,
+      stacklevel=4,
     )

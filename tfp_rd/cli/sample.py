@@ -2,6 +2,7 @@
 """The program that shows what a trained model reconstructs and generates."""
 
 import io
+import math
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def _define(flag_values):
     'num_images', 12, 'Images in a row.', lower_bound=1, **here
   )
   flags.DEFINE_float(
-    'beta', None, 'Where on a one-run curve; by default at 1.', **here
+    'beta', None, 'Where on a one-run curve; by default near 1.', **here
   )
   flags.DEFINE_integer('seed', 0, 'Of the choice and the draws.', **here)
   config_flags.define_execution(flag_values, 'data_dir')
@@ -71,7 +72,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   images = test[order[: flag_values.num_images]]
   beta = flag_values.beta
   if beta is None and config_lib.is_curve(run.config.objective):
-    beta = 1.0
+    beta = min(run.points('test'), key=lambda b: abs(math.log(b)))
   draws = _draw(run.model(beta), images, seed=flag_values.seed)
   figure = picture(images, *draws, title=_title(run.config, beta))
   _save(figure, output)

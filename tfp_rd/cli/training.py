@@ -18,16 +18,21 @@ def check_images(
 ) -> None:
   """Loads the images once before a run's directory is made.
 
-  A data set that cannot be had then leaves no empty run behind.  A run that
-  has begun has been through this.
+  A data set that cannot be had, or a precision that this machine has not, then
+  leaves no empty run behind.  A run that has begun has been through this.
 
   Raises:
-    UserError: The images cannot be had.
+    UserError: The images, or the precision, cannot be had.
   """
   if not (pathlib.Path(execution.run_root) / config.name).exists():
     if config.data.dataset != 'digits':
       program.tensorflow()  # The data may bring it, with its chatter.
     dataset_lib.load(config.data, data_dir=execution.data_dir)
+    if config.training.precision != 'float32':
+      program.tensorflow()
+      from tfp_rd import loop
+
+      loop.check_precision(config.training.precision)
 
 
 def set_aside_corrupt(

@@ -207,7 +207,7 @@ class _Branch(tf.Module):
     first, second = self.convs
     h = convolve(first, x)
     if side is not None:
-      h += tf.tensordot(side, self._side, 1)
+      h += precision.multiply(gated.product, side, self._side)
     h = gated.gate(self._blend(0, h, condition))
     h = gated.dropout(h, self._dropout, seed)
     return x + gated.gate(self._blend(1, convolve(second, h), condition))

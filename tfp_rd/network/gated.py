@@ -24,6 +24,7 @@ __all__ = [
   'dropout',
   'gate',
   'num_outputs',
+  'product',
 ]
 
 # E[(a sigmoid(b))^2] is 0.29 for unit normals a, b; this gain keeps the
@@ -76,7 +77,7 @@ class Dense(tf.Module):
 
   def __call__(self, x):
     """Maps `x [..., i]`."""
-    y = precision.multiply(_dense, x, self.kernel)
+    y = precision.multiply(product, x, self.kernel)
     return y + self.bias
 
 
@@ -231,5 +232,6 @@ class _Deconv(tf.Module):
     return tf.nn.conv2d_transpose(x, kernel, [tf.shape(x)[0], *sizes], s)
 
 
-def _dense(x, kernel):
+def product(x, kernel) -> tf.Tensor:
+  """Returns `x [..., i]` times `kernel [i, o]`."""
   return tf.tensordot(x, kernel, 1)

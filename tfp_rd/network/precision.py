@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which precision convolutions and dense layers multiply.
 
-A step of the training may multiply in bfloat16 what it adds up in float32;
-weights, gates, flows, log-densities and sums stay in float32, and so does every
+In a step of the training their factors and their result may be bfloat16, and so
+may the factors of their gradients.  Weights, gates, flows, log-densities and
+sums over pixels, draws and images stay in float32, and so does every
 evaluation, which is traced outside of `multiplying_in`.
 """
 
