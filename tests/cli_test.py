@@ -873,7 +873,9 @@ def test_by_default_there_is_a_process_a_gpu_or_for_small_models_a_core(
   assert workers.default_number(is_small=True) == 2
 
 
-def test_workers_begin_at_different_families(monkeypatch, tmp_path):
+def test_workers_begin_at_different_families_costly_ones_first(
+  monkeypatch, tmp_path
+):
   cells = grid.Grid().cells()
   firsts = []
 
@@ -885,7 +887,7 @@ def test_workers_begin_at_different_families(monkeypatch, tmp_path):
   monkeypatch.setattr(grid_program, '_train_here', train_here)
   for number in range(3):
     grid_program._work(cells, config.Execution(), 3, number)
-  assert firsts == ['---', '-++', '+-v']
+  assert firsts == ['++v', '+-+', '-+-']
 
 
 def test_gpus_are_dealt_out_in_turn(monkeypatch):
