@@ -109,6 +109,7 @@ def dress(ax, ylabel, *, from_zero=True):
 def dress_betas(ax, ylabel):
   """Gives axes of beta their labels, a quiet frame and a line at 0."""
   ax.set_xscale('log')
+  ax.xaxis.set_major_formatter('{x:g}')
   ax.set_xlabel('\N{GREEK SMALL LETTER BETA}', fontsize=_FONT_SIZE)
   ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
   ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
