@@ -377,6 +377,7 @@ ELSEWHERE = {
   'network.causal_pixels': 'causal_sampler_test',
   'network.causal_sampler': 'causal_sampler_test',
   'network.initial': 'initial_test',
+  'network.precision': 'precision_test',
   'network.triangular': 'masked_test',
 }
 COVERED = [*CASES, *RATES, *ELSEWHERE]

@@ -165,6 +165,9 @@ class Slide:
   #### Examples
 
   ```python
+  conditional = tfp_rd.build(
+      '---', image_shape=(4, 4, 1), latent_size=2, conditional=True)
+  images = tf.ones([8, 4, 4, 1])
   slide = Slide(conditional)
   points = [tfp_rd.evaluate(slide.to(beta), images) for beta in (0.1, 1.0)]
   ```

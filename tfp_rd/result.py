@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of a run: its points, and every test image by itself."""
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -95,7 +94,7 @@ def _result(run, state, data, points):
   first = min(points, key=lambda entry: abs(math.log(entry['beta'])))
   return {
     'schema': 1,
-    'config': dataclasses.asdict(run.config),
+    'config': json.loads(run.config.to_json()),
     'versions': {
       'tfp_rd': version.__version__,
       'tensorflow': tf.__version__,

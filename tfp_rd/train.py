@@ -46,6 +46,7 @@ def fit(
   learning_rate=_DEFAULTS.learning_rate,
   normalize_gradients=False,
   weight_averaging=0.0,
+  precision='float32',
   validation=None,
   validate_every=_DEFAULTS.validate_every,
   run_dir=None,
@@ -68,6 +69,8 @@ def fit(
     normalize_gradients: Divide each variable's gradient by its norm.
     weight_averaging: Decay of an average of the weights, 0 for none; it
       competes with the weights on validation.
+    precision: `'bfloat16'` for products of convolutions and dense layers, in
+      training alone.
     validation: `[M, ...]` images on which the kept weights are chosen; without
       them the last step's are kept.
     validate_every: Steps between validations.
@@ -90,6 +93,7 @@ def fit(
       the last checkpoint is good.
   """
   objective = beta_elbo.BetaElbo() if objective is None else objective
+  loop.check_precision(precision)
   program = program_lib.Program(
     model,
     objective,
@@ -97,6 +101,7 @@ def fit(
     steps_per_call=steps_per_call,
     normalize_gradients=normalize_gradients,
     weight_averaging=weight_averaging,
+    precision=precision,
     jit_compile=loop.should_compile(jit_compile),
     seed=initial.fold_in(seed, 0),
   )
