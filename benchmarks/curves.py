@@ -86,9 +86,10 @@ def cost(*, signs: str, num_pairs: int = 5) -> dict[str, float]:
   trained_s = num_steps / _STEPS_PER_CALL * parts_s['step']
   trained_s += num_scores * parts_s['validate']
   trained_s *= [1, len(betas)]
-  curve_s, separate_s = trained_s + len(betas) * parts_s['evaluate']
-  traced_s = np.array([curve_s, separate_s]) + trace_s
-  step_ms = 1e3 * parts_s['step'] / _STEPS_PER_CALL
+  total_s = trained_s + len(betas) * parts_s['evaluate']
+  curve_s, separate_s = total_s.tolist()
+  traced_s = (total_s + trace_s).tolist()
+  step_ms = (1e3 * parts_s['step'] / _STEPS_PER_CALL).tolist()
   return {
     'cost_ratio': round(curve_s / separate_s, 3),
     'curve_s': round(curve_s, 1),
