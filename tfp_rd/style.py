@@ -88,16 +88,21 @@ def new_figure(width, height):
   return figure_lib.Figure(figsize=(width, height), dpi=150, facecolor='white')
 
 
+def _quieten(ax):
+  """Gives axes a pale frame and grid."""
+  ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
+  ax.spines[['top', 'right']].set_visible(False)
+  ax.spines[['left', 'bottom']].set_color('#bbbbbb')
+  ax.grid(color='#eeeeee', lw=0.8)
+
+
 def dress(ax, ylabel, *, from_zero=True):
   """Gives axes of the rate their labels, quiet frame and whole-number ticks."""
   from matplotlib import ticker
 
   ax.set_xlabel('rate R (nats)', fontsize=_FONT_SIZE)
   ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
-  ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
-  ax.spines[['top', 'right']].set_visible(False)
-  ax.spines[['left', 'bottom']].set_color('#bbbbbb')
-  ax.grid(color='#eeeeee', lw=0.8)
+  _quieten(ax)
   ax.set_axisbelow(True)
   for axis in (ax.xaxis, ax.yaxis):
     axis.set_major_locator(ticker.MaxNLocator(7, steps=[1, 2, 5, 10]))
@@ -112,10 +117,7 @@ def dress_betas(ax, ylabel):
   ax.xaxis.set_major_formatter('{x:g}')
   ax.set_xlabel('\N{GREEK SMALL LETTER BETA}', fontsize=_FONT_SIZE)
   ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
-  ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
-  ax.spines[['top', 'right']].set_visible(False)
-  ax.spines[['left', 'bottom']].set_color('#bbbbbb')
-  ax.grid(color='#eeeeee', lw=0.8)
+  _quieten(ax)
   ax.axhline(0, color=BLACK, lw=1, ls=':', zorder=1)
 
 

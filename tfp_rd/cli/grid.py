@@ -45,7 +45,7 @@ with one file system, may share that directory.  --report_dir= draws nothing.
 
 Presets:
   quick     12 curves of 400 steps on digits, drawn at beta 0.3, 1, 3
-  plane     12 curves of 2,000 or 3,000 steps on digits, drawn at 10 betas
+  plane     12 curves of 2,000 steps on digits, drawn at 10 betas
   separate  12 families x beta 0.1, 0.3, 1, 3 x 3,000 steps on digits
   full      the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
 """

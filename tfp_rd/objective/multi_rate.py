@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """D + beta R at every beta of a range: what a conditional model minimises.
 
-Each term is weighed by `beta^weight_power`.  At 0 the curve of independent
-pixels is as good as separate models everywhere.  A strong decoder has to learn
-the images by itself where the rate is dear, and learns that last; a little more
-weight there, 0.15, lets it.  What was measured is in docs/one_run_curves.md.
+Each term is weighed by `beta^weight_power`.  On 8x8 digits -1/2 suits decoders
+of independent pixels: large betas would else switch dimensions of z off before
+small ones have learned to use them.  Strong decoders have to learn the images by
+themselves where the rate is dear, and learn that last: they want 0.15.  What was
+measured is in docs/one_run_curves.md.
 
 #### References
 
