@@ -3,9 +3,9 @@
 
 Each term is weighed by `beta^weight_power`.  On 8x8 digits -1/2 suits decoders
 of independent pixels: large betas would else switch dimensions of z off before
-small ones have learned to use them.  Strong decoders have to learn the images by
-themselves where the rate is dear, and learn that last: they want 0.15.  What was
-measured is in docs/one_run_curves.md.
+small ones have learned to use them.  Strong decoders have to learn the images
+by themselves where the rate is dear, and learn that last: they want 0.15.  What
+was measured is in docs/one_run_curves.md.
 
 #### References
 
