@@ -113,7 +113,9 @@ def test_the_programs_are_those_of_the_dispatcher():
 @pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.stem)
 def test_a_link_leads_somewhere(document):
   for target in re.findall(r'\]\(([^)]+)\)', document.read_text()):
-    assert target.startswith('https://') or (ROOT / target).exists(), target
+    assert (
+      target.startswith('https://') or (document.parent / target).exists()
+    ), target
 
 
 def test_the_continuous_integration_runs_what_the_readme_says():
