@@ -69,6 +69,7 @@ def cost(*, signs: str, num_pairs: int = 5) -> dict[str, float]:
     dataclasses.replace(preset.PRESETS[name], architectures=(signs,)).cells()[0]
     for name in ('plane', 'separate')
   )
+  one_beta = dataclasses.replace(one_beta, evaluation=curve.evaluation)
   objective = objective_lib.parse(curve.objective)
   betas = objective.betas()
   sides = (_Side(curve, objective), _Side(one_beta, tfp_rd.BetaElbo()))
@@ -162,7 +163,9 @@ class _Side:
     """Evaluates one beta on every split."""
     images = np.concatenate(
       [
-        self._data.evaluation_images(split)
+        self._data.evaluation_images(
+          split, count=self._config.evaluation.eval_examples
+        )
         for split in ('train', 'validation', 'test')
       ]
     )

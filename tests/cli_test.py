@@ -595,7 +595,12 @@ def test_what_suits_digits_is_not_taken_elsewhere(call, trainer):
 
 def test_a_cap_does_not_lengthen_a_curve(call, trainer):
   (curve,) = curves(call, '--max_steps=2500')
-  assert curve.training.num_steps == 2000
+  assert curve.training.num_steps == 1700
+
+
+def test_images_that_are_evaluated_can_be_chosen_for_a_curve(call, trainer):
+  (curve,) = curves(call, '--eval_examples=40')
+  assert curve.evaluation.eval_examples == 40
 
 
 def test_a_beta_that_is_validated_is_on_the_curve(call, trainer):

@@ -43,6 +43,20 @@ def test_digits_are_all_of_scikit_learns_in_the_promised_split():
   assert 0 < loaded.dropout < 1
 
 
+def test_a_part_of_a_split_keeps_its_order_so_that_runs_can_be_paired():
+  given = record(train=bits(40))
+  np.testing.assert_array_equal(
+    given.evaluation_images('train', count=50), given.train
+  )
+  part = given.evaluation_images('train', count=7)
+  assert len(part) == 7
+  places = [
+    np.flatnonzero((given.train == one).all(axis=(1, 2, 3)))[0] for one in part
+  ]
+  assert places == sorted(places)
+  assert places != list(range(7))
+
+
 def test_importing_the_table_and_loading_digits_leaves_tensorflow_out():
   program = (
     'import sys; from tfp_rd import config, dataset; '

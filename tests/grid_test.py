@@ -72,7 +72,7 @@ def test_only_what_is_an_axis_differs_from_the_base(small):
   ('name', 'num', 'num_steps', 'batch_size', 'dataset'),
   [
     ('quick', 12, {400}, 128, 'digits'),
-    ('plane', 12, {2000}, 128, 'digits'),
+    ('plane', 12, {1600, 1700}, 128, 'digits'),
     ('separate', 48, {3000}, 128, 'digits'),
     ('full', 180, {100_000}, 100, 'binarized_mnist'),
   ],
@@ -218,6 +218,7 @@ def test_curves_of_strong_decoders_are_trained_in_their_own_way():
     changes = plane.curve_changes.get(cell.model.architecture[1], {})
     assert cell.training.num_steps == changes.get('num_steps', 3000)
     assert cell.model.dropout == changes.get('dropout')
+    assert cell.evaluation.eval_examples == changes.get('eval_examples')
     # The text is the objective's own.
     assert repr(objective.parse(cell.objective)) == cell.objective
     power = objective.parse(cell.objective).weight_power

@@ -43,7 +43,7 @@ class Grid:
     objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
     seeds: Integers.
     curve_changes: For one-run curves, by the sign of the decoder, fields of
-      training, model and objective that are not those of the base.
+      training, model, evaluation and objective that are not those of the base.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
   """
@@ -100,7 +100,7 @@ class Grid:
         self.base.model, {'architecture': architecture, **changes}
       ),
       training=_changed(self.base.training, changes),
-      evaluation=self.base.evaluation
+      evaluation=_changed(self.base.evaluation, changes)
       if is_curve
       else _without_betas(self.base),
       objective=_with_weight(objective, changes.get('weight_power')),

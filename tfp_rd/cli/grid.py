@@ -156,7 +156,8 @@ def _curve_changes(flag_values, grid):
   others = ('objective', 'dataset', 'size', 'fake_data')
   if any(flag_values[name].present for name in others):
     return {}
-  given = [n for n in ('num_steps', 'dropout') if flag_values[n].present]
+  flags = ('num_steps', 'dropout', 'eval_examples')
+  given = [name for name in flags if flag_values[name].present]
   cap = flag_values.max_steps
   changes = {}
   for decoder, fields in grid.curve_changes.items():

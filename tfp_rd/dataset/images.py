@@ -95,14 +95,15 @@ class Dataset:
 
     Args:
       split: `'train'`, `'validation'` or `'test'`.
-      count: How many, a fixed shuffled part; `None` for all.
+      count: At most how many, a fixed random part; `None` for all.
 
     Returns:
-      `[N, H, W, 1]` in {0, 1}; drawn once where training draws them anew.
+      `[N, H, W, 1]` in {0, 1}, in the order of the split; drawn once where
+      training draws them anew.
     """
     values = getattr(self, split)
     if count is not None:
-      values = values[permutation(len(values), seed=0)[:count]]
+      values = values[np.sort(permutation(len(values), seed=0)[:count])]
     if self.dynamic and split == 'train':
       values = binarize(values, seed=0)
     return values
