@@ -11,6 +11,7 @@ some ten minutes.  The last line is one JSON record.
 import dataclasses
 import json
 import statistics
+from collections.abc import Mapping
 
 import benchmarks.quiet  # noqa: F401, before TensorFlow itself
 
@@ -20,10 +21,11 @@ import numpy as np
 import tfp_rd
 from benchmarks import fresh, timing
 from tfp_rd import architecture, conditional, loop, preset, program
+from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import objective as objective_lib
 
-__all__ = ['cost', 'main']
+__all__ = ['cost', 'main', 'run_seconds']
 
 _ONE_THREAD = dict.fromkeys(
   ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1'
@@ -71,38 +73,55 @@ def cost(*, signs: str, num_pairs: int = 5) -> dict[str, float]:
   )
   one_beta = dataclasses.replace(one_beta, evaluation=curve.evaluation)
   objective = objective_lib.parse(curve.objective)
-  betas = objective.betas()
+  num_betas = len(objective.betas())
   sides = (_Side(curve, objective), _Side(one_beta, tfp_rd.BetaElbo()))
-  trace_s, parts_s = np.zeros(2), {}
+  times, traces_s = ({}, {}), [0.0, 0.0]
   for part in ('step', 'validate', 'evaluate'):
     calls = [getattr(side, part) for side in sides]
-    first_s = np.array([timing.seconds(call) for call in calls])
-    times = timing.in_turn(*calls, num_pairs=num_pairs)
-    parts_s[part] = np.array([statistics.median(t) for t in times])
-    trace_s += first_s - parts_s[part]
-  num_steps = np.array([c.training.num_steps for c in (curve, one_beta)])
-  # Both the weights and their average are validated.
-  num_scores = 2 * num_steps / curve.training.validate_every
+    first_s = list(map(timing.seconds, calls))
+    for n, seconds in enumerate(timing.in_turn(*calls, num_pairs=num_pairs)):
+      times[n][part] = statistics.median(seconds)
+      traces_s[n] += first_s[n] - times[n][part]
   # A curve is evaluated at every beta; a beta of its own is trained each time.
-  trained_s = num_steps / _STEPS_PER_CALL * parts_s['step']
-  trained_s += num_scores * parts_s['validate']
-  trained_s *= [1, len(betas)]
-  total_s = trained_s + len(betas) * parts_s['evaluate']
-  curve_s, separate_s = total_s.tolist()
-  traced_s = (total_s + trace_s).tolist()
-  step_ms = (1e3 * parts_s['step'] / _STEPS_PER_CALL).tolist()
+  curve_s = run_seconds(curve, times[0], num_evaluations=num_betas)
+  separate_s = num_betas * run_seconds(one_beta, times[1], num_evaluations=1)
   return {
     'cost_ratio': round(curve_s / separate_s, 3),
     'curve_s': round(curve_s, 1),
     'separate_s': round(separate_s, 1),
-    'traced_curve_s': round(traced_s[0], 1),
-    'traced_separate_s': round(traced_s[1], 1),
-    'curve_step_ms': round(step_ms[0], 1),
-    'separate_step_ms': round(step_ms[1], 1),
-    'curve_num_steps': int(num_steps[0]),
-    'separate_num_steps': int(num_steps[1]),
-    'num_betas': len(betas),
+    'traced_curve_s': round(curve_s + traces_s[0], 1),
+    'traced_separate_s': round(separate_s + traces_s[1], 1),
+    'curve_step_ms': round(1e3 * times[0]['step'] / _STEPS_PER_CALL, 1),
+    'separate_step_ms': round(1e3 * times[1]['step'] / _STEPS_PER_CALL, 1),
+    'curve_num_steps': curve.training.num_steps,
+    'separate_num_steps': one_beta.training.num_steps,
+    'num_betas': num_betas,
   }
+
+
+def run_seconds(
+  config: config_lib.Config, times: Mapping[str, float], *, num_evaluations: int
+) -> float:
+  """Extrapolates to a whole run.
+
+  Args:
+    config: The run's.
+    times: Seconds of a call of `'step'`, which takes ten, of `'validate'`,
+      which scores one set of weights, and of `'evaluate'`, all splits once.
+    num_evaluations: How many betas are evaluated at its end.
+
+  Returns:
+    Seconds of all steps, validations and evaluations.
+  """
+  training = config.training
+  num_scores = training.num_steps / training.validate_every
+  if training.weight_averaging:  # The average is scored as well.
+    num_scores *= 2
+  return (
+    training.num_steps / _STEPS_PER_CALL * times['step']
+    + num_scores * times['validate']
+    + num_evaluations * times['evaluate']
+  )
 
 
 class _Side:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks count, compare and weigh is what they say."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -12,7 +13,17 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_rd
-from benchmarks import flops, flows, fresh, memory, sampling, step, timing
+from benchmarks import (
+  curves,
+  flops,
+  flows,
+  fresh,
+  memory,
+  sampling,
+  step,
+  timing,
+)
+from tfp_rd import config
 from tfp_rd.network import convolutional
 
 
@@ -332,6 +343,31 @@ def test_a_fresh_process_has_the_keywords_and_the_environment(monkeypatch):
   environment = {'VARIABLE_OF_A_TEST': 'a value'}
   found = fresh.measure('os', 'getenv', environment, key='VARIABLE_OF_A_TEST')
   assert found == 'a value'
+
+
+def test_a_run_is_its_steps_its_scores_and_its_evaluations():
+  training = config.TrainingConfig(
+    num_steps=1000, validate_every=250, weight_averaging=0.0
+  )
+  times = {'step': 0.5, 'validate': 3.0, 'evaluate': 7.0}
+  a_run = config.Config(training=training)
+  expected = 100 * 0.5 + 4 * 3.0 + 2 * 7.0
+  assert curves.run_seconds(a_run, times, num_evaluations=2) == expected
+  averaging = dataclasses.replace(training, weight_averaging=0.9)
+  a_run = dataclasses.replace(a_run, training=averaging)
+  expected += 4 * 3.0  # The average is scored too.
+  assert curves.run_seconds(a_run, times, num_evaluations=2) == expected
+
+
+def test_a_curve_costs_less_than_ten_runs():
+  found = curves.cost(signs='---', num_pairs=1)
+  assert found['num_betas'] == 10
+  assert found['curve_num_steps'] < found['separate_num_steps']
+  ratio = found['curve_s'] / found['separate_s']
+  assert found['cost_ratio'] == pytest.approx(ratio, abs=2e-3)
+  # Times vary; ten trainings are more than one by any.
+  assert 0 < ratio < 1
+  assert found['traced_curve_s'] > found['curve_s']
 
 
 def test_both_sides_are_timed_alternately():
