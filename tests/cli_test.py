@@ -581,20 +581,42 @@ def test_any_preset_can_be_curves(call, trainer):
   argv = ('--preset=full', '--fake_data', '--one_run_curves')
   (curve,) = curves(call, *argv)
   # The most groups, up to eight, that divide the paper's batch of 100.
-  assert curve.objective == 'multi_rate(beta_min=0.05, num_groups=5)'
+  assert curve.objective == (
+    'multi_rate(beta_min=0.05, num_groups=5, weight_power=0.15)'
+  )
   assert curve.training.batch_size % 5 == 0
   assert curve.training.num_steps == 100_000
 
 
 def test_what_suits_digits_is_not_taken_elsewhere(call, trainer):
   (curve,) = curves(call, '--fake_data')
-  assert curve.objective == 'multi_rate(beta_min=0.05)'
+  # The weight of the loss is the decoder's.
+  assert curve.objective == 'multi_rate(beta_min=0.05, weight_power=0.15)'
   assert curve.training.num_steps == 3000
   assert curve.model.dropout == 0.3
 
 
 def test_a_cap_does_not_lengthen_a_curve(call, trainer):
   (curve,) = curves(call, '--max_steps=2500')
+  assert curve.training.num_steps == 1700
+
+
+def test_betas_of_a_preset_that_are_not_on_the_curve_are_left_out(
+  call, trainer
+):
+  (curve,) = curves(call, '--preset=quick', '--beta_min=0.5')
+  assert curve.evaluation.eval_betas == (1.0, 3.0)
+
+
+def test_the_order_of_betas_is_no_other_run(call, trainer):
+  curves(call, '--betas=1,3')
+  (curve,) = curves(call, '--betas=3,1,1')
+  assert curve.evaluation.eval_betas == (1.0, 3.0)
+
+
+def test_naming_what_is_so_by_default_changes_nothing(call, trainer):
+  curves(call)
+  (curve,) = curves(call, '--dataset=digits', '--size=small')
   assert curve.training.num_steps == 1700
 
 
@@ -665,6 +687,14 @@ def test_a_diverged_cell_is_named_and_the_report_has_the_others(
       'beta_elbo',
     ),
     (['--warm_start=up'], 'separate'),
+    (
+      [
+        '--warm_start=up',
+        '--objective=beta_elbo(beta=1)',
+        '--objective=beta_elbo(beta=2, kl_annealing_steps=9)',
+      ],
+      'differ in beta alone',
+    ),
     (['--kl_annealing_steps=5'], 'one_run_curves=false'),
     (['--beta_min=3', '--beta_max=1'], 'larger beta_max'),
     (['--validate_betas=0'], 'positive'),

@@ -144,7 +144,10 @@ def test_betas_are_log_uniform_and_stratified():
   assert (np.corrcoef(part.T)[0, 1:] < 0.2).all()
 
 
-@pytest.mark.parametrize('beta', [0.01, 11.0])
+@pytest.mark.parametrize(
+  'beta',
+  [0.01, 11.0, np.float32(50), np.array([1.0, 50.0]), tf.constant([0.001])],
+)
 def test_a_beta_out_of_range_is_refused(beta):
   with pytest.raises(tfp_rd.UserError, match=r'from 0\.05 to 10'):
     conditional_of('---').at(beta)
@@ -200,6 +203,13 @@ def test_all_betas_share_one_trace():
   for _ in range(3):
     steps.run(inputs, 1)
   assert steps._run.experimental_get_tracing_count() == 1
+
+
+def test_a_whole_curve_is_no_model_to_evaluate():
+  with pytest.raises(tfp_rd.UserError, match=r'model\.at\(1\.0\)'):
+    tfp_rd.evaluate(conditional_of('---'), images(2), num_samples=1)
+  with pytest.raises(tfp_rd.UserError, match='each beta'):
+    tfp_rd.draw(conditional_of('---'), images(2), seed=0)
 
 
 @pytest.mark.parametrize(

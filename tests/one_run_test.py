@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfp_rd import config as config_lib
-from tfp_rd import one_run, plot, report
+from tfp_rd import grid, one_run, plot, preset, report
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 
@@ -105,6 +105,47 @@ def test_the_longest_curve_of_the_lowest_seed_is_judged(tmp_path):
   ]
   (family,) = one_run.compare_runs(runs[::-1])
   assert family.elbo_gap.nats == pytest.approx(2.0)
+
+
+def test_the_setting_that_is_best_on_validation_judges(tmp_path):
+  dropouts = [config_lib.ModelConfig(dropout=p) for p in (0.2, 0.4, 0.6)]
+  for model, shift in zip(dropouts, (0.5, -0.5, 0.25), strict=True):
+    separate(tmp_path, model=model, shift=shift)
+  fabricate(tmp_path, CURVE)
+  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  assert family.num_seeds == 1
+  assert family.elbo_gap.nats == pytest.approx(0.5)
+
+
+def test_a_copy_is_no_other_seed(tmp_path):
+  fabricate(tmp_path, CURVE)
+  separate(tmp_path / 'one')
+  separate(tmp_path / 'copy')
+  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  assert family.num_seeds == 1
+
+
+def test_runs_of_other_images_are_no_judges(tmp_path):
+  runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
+  changed = dict(runs[1].result, images_sha256='another')
+  run_lib.write_atomically(runs[1].path / 'result.json', json.dumps(changed))
+  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
+
+
+@pytest.mark.parametrize('name', ['quick', 'plane'])
+def test_what_the_grid_trains_to_validate_a_preset_does(tmp_path, name):
+  plane = preset.PRESETS[name]
+  judges = dataclasses.replace(plane, objectives=grid.beta_elbos(BETAS))
+  for cell in [*plane.cells(), *judges.cells()]:
+    fields = {
+      field: getattr(cell, field)
+      for field in ('data', 'model', 'training', 'evaluation')
+    }
+    fabricate(tmp_path, cell.objective, **fields)
+  families = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  assert {f.name for f in families} == set(plane.architectures)
+  assert all(set(f.gaps) == set(BETAS) for f in families)
 
 
 def test_without_judges_there_is_nothing_to_say(tmp_path):

@@ -8,6 +8,7 @@ import shlex
 import pytest
 from absl import flags
 
+from tfp_rd import preset
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import evaluate, grid, report, sample, train
 
@@ -116,6 +117,15 @@ def test_a_link_leads_somewhere(document):
     assert (
       target.startswith('https://') or (document.parent / target).exists()
     ), target
+
+
+def test_documents_have_the_steps_of_the_plane():
+  changes = preset.PRESETS['plane'].curve_changes
+  steps = [f'{changes[sign]["num_steps"]:,}' for sign in '-+']
+  manual = grid._MANUAL
+  document = (ROOT / 'docs' / 'one_run_curves.md').read_text()
+  assert f'{steps[0]} and {steps[1]} steps' in manual
+  assert f'{steps[0]} steps on digits, {steps[1]} with strong' in document
 
 
 def test_the_continuous_integration_runs_what_the_readme_says():

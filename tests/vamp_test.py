@@ -251,12 +251,40 @@ def test_chunks_of_a_flow_likewise(compiler):
   check_chunks(flow_encoder(), [12], compiler)
 
 
-@pytest.mark.parametrize('compiler', ['eager', 'graph', 'xla'])
-def test_chunks_of_conditions_likewise(compiler):
+# One condition of all codes, of those of a column, of those of a row, and of
+# each code by itself.
+@pytest.mark.parametrize(
+  ('compiler', 'shape'),
+  [
+    *(('eager', shape) for shape in [(), (7,), (2, 1)]),
+    *(('graph', shape) for shape in [(), (7,), (2, 1), (2, 7)]),
+    ('any shape', (2, 1)),
+    ('xla', (2, 1)),
+  ],
+)
+def test_chunks_of_conditions_likewise(compiler, shape):
   encoder = gaussian_encoder(condition_size=2)
   for v in encoder.trainable_variables:
     v.assign_add(0.1 * tf.ones_like(v))
-  check_chunks(encoder, [12], compiler, condition=codes(7, 2, seed=3))
+  condition = codes(*shape, 2, seed=3)
+  # Of 7 codes in a row: less than one code's densities, some, all of a group's.
+  check_chunks(encoder, [3, 12, 36], compiler, condition=condition)
+
+
+def test_a_condition_of_any_shape_is_taken_as_that_of_one_code():
+  encoder = gaussian_encoder(condition_size=2)
+  u, z, c = images(5) * 0.8 + 0.1, codes(2, 7, 3), codes(7, 2, seed=3)
+
+  @tf.function(
+    autograph=False, input_signature=[tf.TensorSpec([None, 2], tf.float64)]
+  )
+  def chunked(c):
+    return vamp_mixture.VampMixture(
+      encoder, u, codes(5), condition=c, max_densities=12
+    ).log_prob(z)
+
+  whole = vamp_mixture.VampMixture(encoder, u, codes(5), condition=c)
+  np.testing.assert_allclose(chunked(c), whole.log_prob(z), rtol=1e-9)
 
 
 @pytest.mark.parametrize('compiler', ['graph', 'xla'])

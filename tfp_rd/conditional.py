@@ -15,6 +15,7 @@ beta too.
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_rd import condition as condition_lib
@@ -81,8 +82,11 @@ class ConditionalModel(tf.Module):
     Raises:
       UserError: A number outside of `beta_range`.
     """
-    if isinstance(beta, (int, float)):
-      self._check(beta)
+    # A variable's value may change; a tensor in a graph has none yet.
+    if not isinstance(beta, tf.Variable):
+      known = tf.get_static_value(tf.convert_to_tensor(beta))
+      for value in np.ravel([] if known is None else known).tolist():
+        self._check(value)
     condition = condition_lib.Condition(
       beta, self.beta_range, self.dtype or tf.float32, num_repeats
     )

@@ -5,6 +5,7 @@ No TensorFlow here.
 """
 
 import dataclasses
+import statistics
 from collections.abc import Iterable
 
 from tfp_rd import compare_table, errors
@@ -21,10 +22,11 @@ def compare_runs(
 
   Separate runs are those of a plain beta-ELBO from a fresh start, with the
   model, the data and the training of the curve but for the number of steps and
-  the dropout, which suit each kind of training by itself; where there are
-  several such settings, that of the most steps.  Where several curves of a
-  family have a beta in common with such runs, that of the lowest seed and of
-  the most steps is judged.
+  the dropout, which suit each kind of training by itself, and with the same
+  test images.  Where a beta has several such settings, the one with the least
+  `D + beta R` on validation judges.  Where several curves of a family have a
+  beta in common with such runs, that of the lowest seed and of the most steps
+  is judged.
 
   Args:
     runs: Finished runs of one data set; those that cannot be read are left out.
@@ -33,6 +35,8 @@ def compare_runs(
     One record for each family that has both; costs a second a family.
   """
   runs = sorted(filter(_is_readable, runs), key=_rank)
+  # The copy of a run is no other seed.
+  runs = list({run.config: run for run in runs}.values())
   judged, judges = {}, {}
   for curve in (r for r in runs if config_lib.is_curve(r.config.objective)):
     name = curve.config.model.architecture
@@ -51,17 +55,20 @@ def _rank(run):
 
 
 def _judges(curve, runs):
-  """Returns the separate runs of the longest setting that suits a curve."""
-  betas = set(curve.points('test'))
+  """Returns the separate runs that suit a curve, one setting at each beta."""
   found = [
     run
     for run in runs
-    if _is_separate(run.config)
-    and _shared(run.config) == _shared(curve.config)
-    and run.config.beta in betas
+    if _is_separate(run.config) and _shared(run) == _shared(curve)
   ]
-  longest = max(map(_own, found), default=None)
-  return [run for run in found if _own(run) == longest]
+  chosen = []
+  for beta in curve.points('test'):
+    settings = {}
+    for run in found:
+      if run.config.beta == beta:
+        settings.setdefault(_own(run), []).append(run)
+    chosen += min(settings.values(), key=_validation_nats, default=[])
+  return chosen
 
 
 def _is_separate(config):
@@ -69,15 +76,30 @@ def _is_separate(config):
   return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
 
 
-def _shared(config):
-  training = dataclasses.replace(config.training, num_steps=1)
-  model = dataclasses.replace(config.model, dropout=0.0)
-  evaluation = dataclasses.replace(config.evaluation, eval_betas=())
-  return config.data, model, training, evaluation
+def _shared(run):
+  """Returns what a curve and its judges have in common."""
+  config = run.config
+  return (
+    config.data,
+    dataclasses.replace(config.model, dropout=0.0),
+    dataclasses.replace(config.training, num_steps=1),
+    config.evaluation.eval_samples,
+    # Of these images the test split's, as many of them.
+    run.result.get('images_sha256'),
+    run.examples['rate_nats'].shape[-1],
+  )
 
 
 def _own(run):
-  return run.config.training.num_steps, run.config.model.dropout or 0.0
+  return run.config.training.num_steps, run.config.model.dropout
+
+
+def _validation_nats(runs):
+  """Returns the mean of `D + beta R` over seeds."""
+  points = [(r.config.beta, r.points('validation')) for r in runs]
+  return statistics.mean(
+    at[beta].distortion_nats + beta * at[beta].rate_nats for beta, at in points
+  )
 
 
 def _is_readable(run):

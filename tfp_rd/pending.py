@@ -82,8 +82,8 @@ def train_pending(
     poll_s: Seconds between two looks at them.
 
   Returns:
-    The error of each cell whose training diverged, or its parent's; the others
-    go on.
+    The error of each cell whose training diverged, or that has no parent to
+    start from; the others go on.
 
   Raises:
     UserError: A run was refused.
@@ -116,9 +116,11 @@ def _refuse_orphans(left, run_root):
 
 def _is_held_back(cell, run_root, execute, diverged):
   """Trains one cell, unless it waits for another process or its parent."""
-  if cell.parent in {c.identity for c in diverged}:
+  reasons = {failed.identity: e for failed, e in diverged.items()}
+  if cell.parent in reasons:
     diverged[cell] = ArithmeticError(
-      f'{cell.name} starts from {cell.parent}, which diverged.'
+      f'{cell.name} starts from {cell.parent}, which has no result: '
+      f'{reasons[cell.parent]}'
     )
     return False
   if cell.parent:

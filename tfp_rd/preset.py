@@ -30,6 +30,8 @@ _PAPER_BETAS = (
 
 # All betas of a family in one network.
 _CURVE = ('multi_rate(beta_min=0.05)',)
+# Which betas a decoder would starve; see docs/one_run_curves.md.
+_WEIGHTS = {'-': {'weight_power': -0.5}, '+': {'weight_power': 0.15}}
 _DIGITS = config.Config(training=config.TrainingConfig(num_steps=3000))
 
 PRESETS: Mapping[str, grid.Grid] = {
@@ -41,8 +43,8 @@ PRESETS: Mapping[str, grid.Grid] = {
     ),
     objectives=_CURVE,
     curve_changes={
-      '-': {'weight_power': -0.5, 'eval_examples': 300},
-      '+': {'weight_power': 0.15, 'eval_examples': 300},
+      decoder: {**weight, 'eval_examples': 300}
+      for decoder, weight in _WEIGHTS.items()
     },
   ),
   # Curves over-fit 1,300 digits sooner than models of one beta.  All digits of
@@ -52,15 +54,19 @@ PRESETS: Mapping[str, grid.Grid] = {
     _DIGITS,
     objectives=_CURVE,
     curve_changes={
-      '-': {'num_steps': 1600, 'weight_power': -0.5, 'eval_examples': 300},
+      '-': {**_WEIGHTS['-'], 'num_steps': 1600, 'eval_examples': 300},
       '+': {
+        **_WEIGHTS['+'],
         'num_steps': 1700,
         'dropout': 0.45,
-        'weight_power': 0.15,
         'eval_examples': 300,
       },
     },
   ),
-  'separate': grid.Grid(_DIGITS),
-  'full': grid.Grid(_PAPER, objectives=grid.beta_elbos(_PAPER_BETAS)),
+  'separate': grid.Grid(_DIGITS, curve_changes=_WEIGHTS),
+  'full': grid.Grid(
+    _PAPER,
+    objectives=grid.beta_elbos(_PAPER_BETAS),
+    curve_changes=_WEIGHTS,
+  ),
 }

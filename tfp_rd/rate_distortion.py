@@ -80,9 +80,10 @@ def draw(
     The draws; one pass of the encoder and S of the decoder.
 
   Raises:
-    UserError: A distribution's event shape is not that of a whole example, or
-      there is no closed form.
+    UserError: A distribution's event shape is not that of a whole example,
+      there is no closed form, or the model is a whole curve.
   """
+  _refuse_curve(model)
   x = as_examples(x, model.dtype)
   seeds = initial.split(seed, 3)
   encoder_seed, decoder_seed = seeds[1:] if training else (None, None)
@@ -151,6 +152,7 @@ def evaluate_examples(
     rate_nats: `[N]`, mean over the draws.
     distortion_nats: `[N]`, likewise.
   """
+  _refuse_curve(model)
   images = np.asarray(as_examples(images, model.dtype))
   size = min(batch_size, len(images))
   at_once = _draws_at_once(size, num_samples)
@@ -170,6 +172,14 @@ def evaluate_examples(
     )
   rate, distortion = np.concatenate(results, axis=1) / num_samples
   return rate[: len(images)], distortion[: len(images)]
+
+
+def _refuse_curve(model):
+  if not hasattr(model, 'encoder') and hasattr(model, 'at'):
+    raise errors.UserError(
+      f'a {type(model).__name__} is a model for each beta; give that at one of '
+      'them, as in model.at(1.0).'
+    )
 
 
 def as_examples(x, dtype) -> tf.Tensor:

@@ -13,13 +13,7 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import errors, pending, preset
 from tfp_rd import grid as grid_lib
-from tfp_rd.cli import (
-  config_flags,
-  objective_flags,
-  program,
-  training,
-  workers,
-)
+from tfp_rd.cli import config_flags, objective_flags, program, training, workers
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.cli import report as report_program
 
@@ -45,7 +39,7 @@ with one file system, may share that directory.  --report_dir= draws nothing.
 
 Presets:
   quick     12 curves of 400 steps on digits, drawn at beta 0.3, 1, 3
-  plane     12 curves of 2,000 steps on digits, drawn at 10 betas
+  plane     12 curves of 1,600 and 1,700 steps on digits, at 10 betas
   separate  12 families x beta 0.1, 0.3, 1, 3 x 3,000 steps on digits
   full      the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
 """
@@ -140,7 +134,7 @@ def _grid(flag_values) -> grid_lib.Grid:
     base=dataclasses.replace(base, evaluation=evaluation, objective=curve),
     objectives=objectives,
     seeds=tuple(map(_seed, flag_values.seeds)),
-    curve_changes=_curve_changes(flag_values, grid),
+    curve_changes=_curve_changes(flag_values, grid, base),
     warm_start=flag_values.warm_start,
   )
   if flag_values.warm_start:
@@ -151,11 +145,16 @@ def _grid(flag_values) -> grid_lib.Grid:
   return dataclasses.replace(grid, architectures=tuple(map(str, parsed)))
 
 
-def _curve_changes(flag_values, grid):
+def _curve_changes(flag_values, grid, base):
   """Returns what suits the preset's own curves, where they are meant."""
-  others = ('objective', 'dataset', 'size', 'fake_data')
-  if any(flag_values[name].present for name in others):
+  if flag_values['objective'].present:
     return {}
+  if (base.data, base.model.size) != (grid.base.data, grid.base.model.size):
+    # The weight of the loss goes with the decoder, whatever the images are.
+    return {
+      decoder: {'weight_power': fields['weight_power']}
+      for decoder, fields in grid.curve_changes.items()
+    }
   flags = ('num_steps', 'dropout', 'eval_examples')
   given = [name for name in flags if flag_values[name].present]
   cap = flag_values.max_steps

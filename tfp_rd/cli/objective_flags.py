@@ -136,26 +136,36 @@ def eval_betas(
     return ()
   is_short = not _given(flag_values, 'objective')
   betas = _given(flag_values, 'betas') if is_short else []
-  chosen = tuple(map(config_flags.beta, betas)) or tuple(default)
-  judged = tuple(map(config_flags.beta, _given(flag_values, 'validate_betas')))
+  chosen = {config_flags.beta(beta) for beta in betas}
+  judged = set(map(config_flags.beta, _given(flag_values, 'validate_betas')))
   for objective in map(objective_lib.parse, curves):
-    if set(judged) - set(chosen or objective.betas()):
-      chosen = tuple(sorted({*judged, *(chosen or objective.betas())}))
-    objective.check_betas(chosen)
-  return chosen
+    low, high = objective.beta_range
+    usual = {b for b in default if low <= b <= high} or set(objective.betas())
+    if chosen or judged - usual:
+      chosen = (chosen or usual) | judged
+    objective.check_betas(sorted(chosen))
+    if not chosen and default:
+      chosen = usual
+  return tuple(sorted(chosen))
 
 
 def check_warm_start(objectives: Sequence[str]) -> None:
-  """Checks that objectives differ in beta alone.
+  """Checks that objectives differ in beta, and in nothing else.
 
   Raises:
     UserError: They do not.
   """
-  kinds = {config_lib.parse_call(o)[0] for o in objectives}
-  if kinds != {'beta_elbo'}:
+  calls = [config_lib.parse_call(text) for text in objectives]
+  others = [{**fields, 'beta': None} for _, fields in calls]
+  betas = [fields.get('beta') for _, fields in calls]
+  if (
+    {kind for kind, _ in calls} != {'beta_elbo'}
+    or any(other != others[0] for other in others)
+    or len(set(betas)) < len(betas)
+  ):
     raise errors.UserError(
-      '--warm_start is for separate runs of a beta_elbo; add '
-      '--one_run_curves=false, or leave out --objective.'
+      '--warm_start is for separate runs of a beta_elbo that differ in beta '
+      'alone; add --one_run_curves=false, or leave out --objective.'
     )
 
 

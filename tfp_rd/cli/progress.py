@@ -7,6 +7,7 @@ is read from the directories.
 """
 
 import contextlib
+import math
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -93,14 +94,17 @@ class Progress:
     if not self._bar.disable:
       return
     with contextlib.suppress(errors.UserError):
-      for point in run.points('test').values():
-        print(
-          f'{len(self._done)}/{len(self._runs)}  {_label(run.config)}: test '
-          f'R {point.rate_nats:.2f}  D {point.distortion_nats:.2f}  '
-          f'-ELBO {-point.elbo_nats:.2f} nats',
-          file=sys.stderr,
-          flush=True,
-        )
+      points = run.points('test')
+      beta = min(points, key=lambda beta: abs(math.log(beta)))
+      where = f' at beta {beta:g}' if len(points) > 1 else ''
+      print(
+        f'{len(self._done)}/{len(self._runs)}  {_label(run.config)}{where}: '
+        f'test R {points[beta].rate_nats:.2f}  '
+        f'D {points[beta].distortion_nats:.2f}  '
+        f'-ELBO {-points[beta].elbo_nats:.2f} nats',
+        file=sys.stderr,
+        flush=True,
+      )
 
   def _refresh(self):
     self._bar.set_description_str(self._count(), refresh=False)

@@ -11,9 +11,10 @@ import functools
 
 import tensorflow as tf
 
+from tfp_rd.marginal import chunk
 from tfp_rd.network import initial
 
-__all__ = ['log_density', 'mean', 'sample', 'variance']
+__all__ = ['log_density', 'log_density_by_group', 'mean', 'sample', 'variance']
 
 
 def mean(components, logits) -> tf.Tensor:
@@ -49,8 +50,8 @@ def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
     `[N, ...]`, where N counts the points in order.
   """
   rows = _rows(points, _leading(points)[1])
-  num_rows = _length(rows[0])
-  chunks = [_chunked(x, _even(num_rows, most)) for x in rows]
+  num_rows = chunk.length(rows[0])
+  chunks = [chunk.cut(x, chunk.even_size(num_rows, most)) for x in rows]
 
   def draw_chunk(number_and_rows):
     number, *some = number_and_rows
@@ -60,7 +61,7 @@ def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
     return draw_chunk([0, *rows])
   drawn = tf.map_fn(
     draw_chunk,
-    [tf.range(_length(chunks[0])), *chunks],
+    [tf.range(chunk.length(chunks[0])), *chunks],
     fn_output_signature=dtype,
     parallel_iterations=1,
   )
@@ -93,14 +94,57 @@ def log_density(log_probs, points, components, log_weights, *, most: int):
     terms = log_probs([x for x, _ in points], components) + log_weights
     return tf.reduce_logsumexp(terms, axis=-1)
   rows = _rows(points, leading)
-  num_rows = _length(rows[0])
-  k = _even(num_components, most // _at_least_1(num_rows))
-  n = _even(num_rows, most // k)
-  # What fills up the components has no weight.
-  weights = _chunked(log_weights, k, fill=float('-inf'))
-  chunks = [*(_chunked(x, n) for x in rows), _chunked(components, k), weights]
-  sums = _log_sums(log_probs)(*chunks)
+  num_rows = chunk.length(rows[0])
+  k = chunk.even_size(num_components, most, beside=num_rows)
+  n = chunk.even_size(num_rows, most, beside=k)
+  chunks = [
+    *(chunk.cut(x, n) for x in rows),
+    *_weighted_chunks(components, log_weights, k),
+  ]
+  sums = chunk.log_sums(log_probs)(*chunks)
   return tf.reshape(tf.reshape(sums, [-1])[:num_rows], leading)
+
+
+def log_density_by_group(
+  log_probs, x, conditions, components, log_weights, *, most: int
+):
+  """Does the same for groups of points that share their components.
+
+  Each group has a condition, at which the components are made once for each
+  chunk of its points, where a condition of every point would cost as many more.
+
+  Args:
+    log_probs: As of `log_density`, of `[x, condition]`, `[n, *event]` and
+      `[c]`, and of `[k, ...]`; returns `[n, k]`.
+    x: `[G, N, *event]`.
+    conditions: `[G, c]`.
+    components: `[K, ...]`.
+    log_weights: `[K]`.
+    most: The most densities that are held at once, at least 1.
+
+  Returns:
+    `[G, N]`.
+  """
+  num_groups, num_points = conditions.shape[0], chunk.length(x, axis=1)
+  k = chunk.even_size(log_weights.shape[0], most, beside=num_points)
+  n = chunk.even_size(num_points, most, beside=k)
+  parts = [chunk.cut(x[g], n) for g in range(num_groups)]
+  repeats = chunk.length(parts[0])
+  chunks = [
+    tf.concat(parts, 0),
+    tf.repeat(conditions, repeats, axis=0),
+    *_weighted_chunks(components, log_weights, k),
+  ]
+  sums = tf.reshape(
+    chunk.log_sums(log_probs)(*chunks), [num_groups, repeats * n]
+  )
+  return sums[:, :num_points]
+
+
+def _weighted_chunks(components, log_weights, size):
+  # What fills up the components has no weight.
+  weights = chunk.cut(log_weights, size, fill=float('-inf'))
+  return chunk.cut(components, size), weights
 
 
 def _leading(points):
@@ -120,126 +164,3 @@ def _rows(points, leading):
     tf.reshape(tf.broadcast_to(x, tf.concat([leading, event], 0)), [-1, *event])
     for x, event in points
   ]
-
-
-def _log_sums(log_probs):
-  """Returns the function of chunks that sums over all components."""
-
-  def terms(*chunk):
-    *rows, components, log_weights = chunk
-    return log_probs(rows, components) + log_weights
-
-  @tf.custom_gradient
-  def log_sums(*chunks):
-    # The wrapper keeps an eager tape from recording what happens inside.  Its
-    # own gradient, which would hold all chunks at once, is never asked for.
-    sums = tf.recompute_grad(lambda *c: _forward(terms, c))(*chunks)
-
-    def gradient(upstream, variables=()):
-      wanted = [*chunks, *variables]
-      found = _backward(terms, chunks, wanted, sums, upstream)
-      ours, theirs = found[: len(chunks)], found[len(chunks) :]
-      return (ours, theirs) if variables else ours
-
-    return sums, gradient
-
-  return log_sums
-
-
-def _forward(terms, chunks):
-  """Returns the log-sums, `[row chunks, n]`."""
-  log_0 = tf.cast(float('-inf'), chunks[-1].dtype)
-
-  def add_chunk(sums, places):
-    row = places[0]
-    more = tf.reduce_logsumexp(terms(*_chunk(chunks, places)), axis=-1)
-    both = tf.reduce_logsumexp([sums[row], more], axis=0)
-    return tf.tensor_scatter_nd_update(sums, [[row]], both[tf.newaxis])
-
-  return _fold(add_chunk, tf.fill(tf.shape(chunks[0])[:2], log_0), chunks)
-
-
-def _backward(terms, chunks, wanted, sums, upstream):
-  """Returns the gradients with respect to the chunks and then variables."""
-
-  def add_chunk(gradients, places):
-    row, chunk = places[0], _chunk(chunks, places)
-    sources = [*chunk, *wanted[len(chunk) :]]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-      tape.watch(sources)
-      log_terms = terms(*chunk)
-    # d log-sum / d log-term is the term's share of the sum.
-    shares = tf.exp(log_terms - sums[row][:, tf.newaxis])
-    new = tape.gradient(
-      log_terms,
-      sources,
-      output_gradients=upstream[row][:, tf.newaxis] * shares,
-      unconnected_gradients='zero',
-    )
-    new = [tf.convert_to_tensor(g) for g in new]  # Some are sparse.
-    of_chunks = [
-      tf.tensor_scatter_nd_add(total, [[place]], g[tf.newaxis])
-      for total, g, place in zip(gradients, new, places, strict=False)
-    ]
-    rest = slice(len(chunks), None)
-    return of_chunks + list(map(tf.add, gradients[rest], new[rest]))
-
-  return _fold(add_chunk, [tf.zeros_like(x) for x in wanted], chunks)
-
-
-def _fold(function, state, chunks):
-  """Folds a function of a state and of the places of a chunk's parts."""
-  *of_rows, _, weights = chunks
-  num_rows, num_components = _length(chunks[0]), _length(weights)
-
-  def step(n, state):
-    row, component = n // num_components, n % num_components
-    places = [*[row] * len(of_rows), component, component]
-    return n + 1, function(state, places)
-
-  # One chunk after the other, or more of them would be held at once.
-  _, state = tf.while_loop(
-    lambda n, _: n < num_rows * num_components,
-    step,
-    (tf.constant(0), state),
-    parallel_iterations=1,
-  )
-  return state
-
-
-def _chunk(chunks, places):
-  return [x[place] for x, place in zip(chunks, places, strict=True)]
-
-
-def _chunked(x, size, *, fill=None):
-  """Cuts `[N, ...]` into `[ceil(N / size), size, ...]`.
-
-  The last chunk is filled up by the last row, which has a density wherever the
-  others have one, unless by a number.
-  """
-  length = _length(x)
-  count = _ceil(length, size)
-  missing = count * size - length
-  if fill is not None:
-    x = tf.pad(x, [[0, missing]], constant_values=fill)
-  elif tf.is_tensor(missing) or missing:
-    x = tf.concat([x, tf.repeat(x[-1:], missing, axis=0)], axis=0)
-  return tf.reshape(x, tf.concat([[count, size], tf.shape(x)[1:]], 0))
-
-
-def _even(count, most):
-  """Returns the size of even parts of at most `most`, at least 1."""
-  num_parts = _at_least_1(_ceil(count, _at_least_1(most)))
-  return _at_least_1(_ceil(count, num_parts))
-
-
-def _at_least_1(count):
-  return tf.maximum(1, count) if tf.is_tensor(count) else max(1, count)
-
-
-def _ceil(count, size):
-  return -(-count // size)
-
-
-def _length(x):
-  return tf.shape(x)[0] if x.shape[0] is None else x.shape[0]

@@ -7,6 +7,7 @@
      Intelligence and Statistics_, 2018. https://arxiv.org/abs/1705.07120
 """
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -28,10 +29,11 @@ class VampMixture(tfd.Distribution):
   they are trained; those of an encoder that is a module are among its own.
 
   The density of N codes costs K encodings, at each condition, and N * K
-  densities.  Above
-  `max_densities` they are computed in chunks, and once more for the gradient.
-  Variables of the encoder have it wherever they are; that of other tensors that
-  it closes over is then `None`.  A sample costs one encoding.
+  densities.  Above `max_densities` they are computed in chunks, and once more
+  for the gradient; conditions whose shape is not known are then taken for those
+  of one code each.  Variables of the encoder have their gradient wherever they
+  are; that of other tensors that it closes over is then `None`.  A sample costs
+  one encoding.
 
   Args:
     encoder: A callable from images `[..., H, W, C]`, or other examples, to a
@@ -136,47 +138,70 @@ class VampMixture(tfd.Distribution):
     return [(x, event_shape)] + ([] if c is None else [(c, c.shape[-1:])])
 
   def _log_prob(self, z):
-    c = self._condition
-    is_shared = c is None or c.shape.rank == 1
-    if not is_shared and self._is_chunked(z):
-      return self._log_prob_by_group(z)
-    points = self._points(z, self._code_shape)
-
     def log_probs(points, images):
       z, *condition = points
-      components = self._encode(images, *(condition or [c]))
+      components = self._encode(images, *condition)
       return components.log_prob(tf.expand_dims(z, -1 - self._code_shape.rank))
 
+    weights = tf.nn.log_softmax(self._logits)
+    most = self._max_densities
+    if self._is_chunked(z) and self._has_groups(z):
+      x, conditions, restore = self._groups(z)
+      return restore(
+        mixture.log_density_by_group(
+          log_probs, x, conditions, self._images, weights, most=most
+        )
+      )
+    points = self._points(z, self._code_shape)
     return mixture.log_density(
-      log_probs,
-      # As one of the points it would cost the encodings of each.
-      points[:1] if is_shared else points,
-      self._images,
-      tf.nn.log_softmax(self._logits),
-      most=self._max_densities,
+      log_probs, points, self._images, weights, most=most
     )
+
+  def _leading(self, z):
+    """Returns the shape of the log-densities, as far as it is known."""
+    own = z.shape[: z.shape.rank - self._code_shape.rank]
+    return tf.broadcast_static_shape(own, self.batch_shape)
 
   def _is_chunked(self, z):
-    num = tf.broadcast_static_shape(
-      z.shape[: z.shape.rank - self._code_shape.rank], self.batch_shape
-    ).num_elements()
-    count = self._logits.shape[0]
-    return num is None or num * count > self._max_densities
+    num = self._leading(z).num_elements()
+    return num is None or num * self._logits.shape[0] > self._max_densities
 
-  def _log_prob_by_group(self, z):
-    """Takes the first axis of the condition apart, one mixture for each."""
-    c, event_rank = self._condition, self._code_shape.rank
-    axis = 1 - c.shape.rank  # Of the batch, from the right.
+  def _has_groups(self, z):
+    """Whether a condition is known to be that of several codes."""
+    c = self._condition
+    if c is None or not c.shape.is_fully_defined():
+      return False
+    return self._leading(z).num_elements() != c.shape[:-1].num_elements()
+
+  def _groups(self, z):
+    """Brings codes that share a condition together.
+
+    Returns:
+      Codes `[G, N, ...]`, conditions `[G, c]`, and the function that brings
+      what belongs to the codes, `[G, N]`, back into their order.
+    """
+    c, event_shape = self._condition, self._code_shape
+    rank = self._leading(z).rank
     leading = tf.broadcast_dynamic_shape(
-      tf.shape(z)[: z.shape.rank - event_rank], self.batch_shape_tensor()
+      tf.shape(z)[: z.shape.rank - event_shape.rank], self.batch_shape_tensor()
     )
-    z = tf.broadcast_to(z, tf.concat([leading, self._code_shape], 0))
-    if c.shape[0] == 1:
-      return self.copy(condition=c[0]).log_prob(z)
-    parts = tf.unstack(z, num=c.shape[0], axis=axis - event_rank)
-    groups = [self.copy(condition=c[g]) for g in range(c.shape[0])]
-    log_probs = [g.log_prob(x) for g, x in zip(groups, parts, strict=True)]
-    return tf.stack(log_probs, axis=axis)
+    z = tf.broadcast_to(z, tf.concat([leading, event_shape], 0))
+    sizes = [1] * (rank + 1 - c.shape.rank) + c.shape[:-1].as_list()
+    # The axes on which conditions differ come first.
+    order = sorted(range(rank), key=lambda axis: sizes[axis] == 1)
+    event_axes = range(rank, rank + event_shape.rank)
+    z = tf.transpose(z, [*order, *event_axes])
+    num_groups = c.shape[:-1].num_elements()
+
+    def restore(values):
+      values = tf.reshape(values, tf.gather(leading, order))
+      return tf.transpose(values, np.argsort(order))
+
+    return (
+      tf.reshape(z, [num_groups, -1, *event_shape]),
+      tf.reshape(c, [num_groups, c.shape[-1]]),
+      restore,
+    )
 
   def _sample_n(self, n, seed=None):
     index_seed, code_seed = initial.split(initial.sampling_seed(seed), 2)
