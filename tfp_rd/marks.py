@@ -10,6 +10,10 @@ from tfp_rd import style
 
 __all__ = ['draw_gaps', 'draw_points', 'explanation']
 
+# Where the weights of a warm run came from; above whatever else is there.
+_UP = {**style.RING, 'marker': '^', 'zorder': 5}
+_DOWN = {**_UP, 'marker': 'v'}
+
 
 def draw_points(ax, curve, value):
   """Draws one family, with standard errors and the spread over seeds.
@@ -46,13 +50,13 @@ def draw_points(ax, curve, value):
   for chosen, more in (
     (one_run, {}),
     (~one_run & (started == ''), ring),
-    (~one_run & (started == 'up'), {'marker': '^'}),
-    (~one_run & (started == 'down'), {'marker': 'v'}),
+    (~one_run & (started == 'up'), _UP),
+    (~one_run & (started == 'down'), _DOWN),
   ):
     if chosen.any():
       ax.plot(
-        rate[chosen], height[chosen], ls='none', label=label, zorder=4,
-        clip_on=False, **{**look, **more},
+        rate[chosen], height[chosen], ls='none', label=label,
+        clip_on=False, **{'zorder': 4, **look, **more},
       )  # fmt: skip
       label = ''  # One line of the legend for a family.
 

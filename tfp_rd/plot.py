@@ -146,9 +146,9 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
   for i, part in enumerate(style.PARTS):
     ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
     staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
-  figure.text(0.06, 0.965, title, fontsize=12.5, weight='bold')
+  figure.text(0.06, 0.972, title, fontsize=12.5, weight='bold')
   marked = marks.explanation(curves)
-  figure.text(0.99, 0.965, marked, fontsize=8.5, ha='right', color='#666666')
+  figure.text(0.06, 0.95, marked, fontsize=8.5, color='#666666')
   return figure
 
 
