@@ -608,6 +608,17 @@ def test_betas_of_a_preset_that_are_not_on_the_curve_are_left_out(
   assert curve.evaluation.eval_betas == (1.0, 3.0)
 
 
+@pytest.mark.parametrize('order', [1, -1])
+def test_two_curves_are_drawn_where_both_are(call, trainer, order):
+  ranges = (0.5, 0.05)[::order]
+  found = curves(
+    call,
+    '--preset=quick',
+    *(f'--objective=multi_rate(beta_min={low})' for low in ranges),
+  )
+  assert {c.evaluation.eval_betas for c in found} == {(1.0, 3.0)}
+
+
 def test_the_order_of_betas_is_no_other_run(call, trainer):
   curves(call, '--betas=1,3')
   (curve,) = curves(call, '--betas=3,1,1')
@@ -638,7 +649,10 @@ def test_warm_runs_name_their_parents(call, trainer):
     train_at_once(a_run, execution, **callbacks)
 
   trainer.execute = execute
-  found = curves(call, '--preset=separate', '--warm_start=down')
+  # A beta that is given twice is one run.
+  argv = ('--betas=0.1,0.3,1,1,3', '--warm_start=down')
+  found = curves(call, '--preset=separate', *argv)
+  assert len(found) == 4
   by_beta = {c.beta: c for c in found}
   assert [c.beta for c in found if not c.parent] == [3.0]
   for beta, parent in ((1.0, 3.0), (0.3, 1.0), (0.1, 0.3)):

@@ -24,7 +24,8 @@ def fabricate(root, objective, *, shift=0.0, **fields):
   run = run_lib.create_run(root, config)
   betas = BETAS if is_curve else (config.beta,)
   # The same images for all: hard ones are hard for every model.
-  images = np.random.default_rng(0).normal(0, 1, 40)
+  num_images = min(40, config.evaluation.eval_examples or 40)
+  images = np.random.default_rng(0).normal(0, 1, 40)[:num_images]
   rate = np.stack([6 / beta + 0 * images for beta in betas])
   distortion = np.stack([20 * b**0.5 + images + shift for b in betas])
   points = []
@@ -35,7 +36,12 @@ def fabricate(root, objective, *, shift=0.0, **fields):
   arrays = io.BytesIO()
   np.savez(arrays, beta=betas, rate_nats=rate, distortion_nats=distortion)
   run_lib.write_atomically(run.path / 'examples.npz', arrays.getvalue())
-  result = {'schema': 1, 'image_shape': [8, 8, 1], 'points': points}
+  result = {
+    'schema': 1,
+    'image_shape': [8, 8, 1],
+    'points': points,
+    'test_images_sha256': f'of {num_images} images',
+  }
   run_lib.write_atomically(run.path / 'result.json', json.dumps(result))
   return run
 
@@ -117,6 +123,24 @@ def test_the_setting_that_is_best_on_validation_judges(tmp_path):
   assert family.elbo_gap.nats == pytest.approx(0.5)
 
 
+def test_the_setting_with_the_most_betas_judges(tmp_path):
+  fabricate(tmp_path, CURVE)
+  separate(tmp_path, shift=0.5)
+  better = config_lib.ModelConfig(dropout=0.4)
+  fabricate(tmp_path, 'beta_elbo(beta=1.0)', model=better, shift=-0.5)
+  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  # One reference for the whole curve.
+  assert {round(gap.nats, 6) for gap in family.gaps.values()} == {-0.5}
+
+
+def test_a_result_that_does_not_name_its_images_is_no_judge(tmp_path):
+  runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
+  for run in runs:
+    old = {k: v for k, v in run.result.items() if k != 'test_images_sha256'}
+    run_lib.write_atomically(run.path / 'result.json', json.dumps(old))
+  assert one_run.compare_runs(run_lib.runs_below(tmp_path)) == ()
+
+
 def test_a_copy_is_no_other_seed(tmp_path):
   fabricate(tmp_path, CURVE)
   separate(tmp_path / 'one')
@@ -127,7 +151,7 @@ def test_a_copy_is_no_other_seed(tmp_path):
 
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
-  changed = dict(runs[1].result, images_sha256='another')
+  changed = dict(runs[1].result, test_images_sha256='another')
   run_lib.write_atomically(runs[1].path / 'result.json', json.dumps(changed))
   (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
   assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
@@ -191,3 +215,35 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
     np.sort(rings[0].get_ydata()),
     np.sort(found.column('distortion_nats')[~found.is_one_run()]),
   )
+
+
+@pytest.mark.parametrize('beside_a_curve', [False, True])
+def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
+  from tfp_rd import curve
+
+  if beside_a_curve:
+    fabricate(tmp_path, CURVE)
+  for warm_start, shift in (('up', 1.0), ('down', 2.0)):
+    fabricate(
+      tmp_path,
+      'beta_elbo(beta=1.0)',
+      warm_start=warm_start,
+      parent='1a2b3c4d',
+      shift=shift,
+      model=config_lib.ModelConfig(architecture='+--'),
+    )
+  if beside_a_curve:
+    fabricate(tmp_path, CURVE, model=config_lib.ModelConfig(architecture='+--'))
+  found = [c for c in curve.load_curves(tmp_path) if c.name == '+--']
+  ax = plot.rate_distortion_plane(found)
+  triangles = {
+    line.get_marker(): line
+    for line in ax.lines
+    if line.get_marker() in ('^', 'v')
+  }
+  up, down = triangles['^'], triangles['v']
+  assert up.get_ydata()[0] == pytest.approx(down.get_ydata()[0] - 1)
+  others = [line.get_zorder() for line in ax.lines if line not in (up, down)]
+  assert up.get_zorder() == down.get_zorder() > max(others, default=0)
+  # Beside a curve they are hollow; alone their filling is the encoder's.
+  assert (up.get_markerfacecolor() == 'none') == beside_a_curve

@@ -126,6 +126,7 @@ def test_documents_have_the_steps_of_the_plane():
   document = (ROOT / 'docs' / 'one_run_curves.md').read_text()
   assert f'{steps[0]} and {steps[1]} steps' in manual
   assert f'{steps[0]} steps on digits, {steps[1]} with strong' in document
+  assert f'{steps[0]} or {steps[1]} steps' in (ROOT / 'README.md').read_text()
 
 
 def test_the_continuous_integration_runs_what_the_readme_says():

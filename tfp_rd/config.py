@@ -109,7 +109,8 @@ class EvaluationConfig:
 
   Attributes:
     eval_samples: Draws of z for each image.
-    eval_examples: Images of each split, a fixed shuffled part; `None` for all.
+    eval_examples: At most so many images of each split, a fixed random part;
+      `None` for all.
     eval_betas: Betas at which the curve of one run is drawn; by default ten
       over its range.
   """

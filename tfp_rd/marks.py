@@ -11,8 +11,8 @@ from tfp_rd import style
 __all__ = ['draw_gaps', 'draw_points', 'explanation']
 
 # Where the weights of a warm run came from; above whatever else is there.
-_UP = {**style.RING, 'marker': '^', 'zorder': 5}
-_DOWN = {**_UP, 'marker': 'v'}
+_UP = {'marker': '^', 'zorder': 5}
+_DOWN = {'marker': 'v', 'zorder': 5}
 
 
 def draw_points(ax, curve, value):
@@ -44,14 +44,14 @@ def draw_points(ax, curve, value):
       alpha=0.7, zorder=2, clip_on=False,
     )  # fmt: skip
   started = np.array(curve.results.get('warm_start', [''] * len(curve)))
-  # Beside the curve of one run, points of their own runs are rings around it.
+  # Beside the curve of one run, points of their own runs are larger and hollow.
   ring = style.RING if one_run.any() else {}
   label = curve.name
   for chosen, more in (
     (one_run, {}),
     (~one_run & (started == ''), ring),
-    (~one_run & (started == 'up'), _UP),
-    (~one_run & (started == 'down'), _DOWN),
+    (~one_run & (started == 'up'), {**ring, **_UP}),
+    (~one_run & (started == 'down'), {**ring, **_DOWN}),
   ):
     if chosen.any():
       ax.plot(

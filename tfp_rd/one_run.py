@@ -23,8 +23,9 @@ def compare_runs(
   Separate runs are those of a plain beta-ELBO from a fresh start, with the
   model, the data and the training of the curve but for the number of steps and
   the dropout, which suit each kind of training by itself, and with the same
-  test images.  Where a beta has several such settings, the one with the least
-  `D + beta R` on validation judges.  Where several curves of a family have a
+  test images.  Of several such settings the one with the most betas of the
+  curve judges, and of these the one with the least `D + beta R` on validation,
+  averaged over betas.  Where several curves of a family have a
   beta in common with such runs, that of the lowest seed and of the most steps
   is judged.
 
@@ -55,20 +56,31 @@ def _rank(run):
 
 
 def _judges(curve, runs):
-  """Returns the separate runs that suit a curve, one setting at each beta."""
-  found = [
-    run
-    for run in runs
-    if _is_separate(run.config) and _shared(run) == _shared(curve)
-  ]
-  chosen = []
-  for beta in curve.points('test'):
-    settings = {}
-    for run in found:
-      if run.config.beta == beta:
-        settings.setdefault(_own(run), []).append(run)
-    chosen += min(settings.values(), key=_validation_nats, default=[])
-  return chosen
+  """Returns the separate runs of the one setting that suits a curve best."""
+  betas = set(curve.points('test'))
+  settings = {}
+  for run in runs:
+    config = run.config
+    if (
+      _is_separate(config)
+      and config.beta in betas
+      and _shared(run) == _shared(curve)
+    ):
+      own = config.training.num_steps, config.model.dropout
+      settings.setdefault(own, []).append(run)
+  return min(settings.values(), key=_worth, default=[])
+
+
+def _worth(runs):
+  """Sorts by falling number of betas, then by `D + beta R` on validation."""
+  nats = {}
+  for run in runs:
+    beta = run.config.beta
+    point = run.points('validation')[beta]
+    nats.setdefault(beta, []).append(
+      point.distortion_nats + beta * point.rate_nats
+    )
+  return -len(nats), statistics.mean(map(statistics.mean, nats.values()))
 
 
 def _is_separate(config):
@@ -83,22 +95,7 @@ def _shared(run):
     config.data,
     dataclasses.replace(config.model, dropout=0.0),
     dataclasses.replace(config.training, num_steps=1),
-    config.evaluation.eval_samples,
-    # Of these images the test split's, as many of them.
-    run.result.get('images_sha256'),
-    run.examples['rate_nats'].shape[-1],
-  )
-
-
-def _own(run):
-  return run.config.training.num_steps, run.config.model.dropout
-
-
-def _validation_nats(runs):
-  """Returns the mean of `D + beta R` over seeds."""
-  points = [(r.config.beta, r.points('validation')) for r in runs]
-  return statistics.mean(
-    at[beta].distortion_nats + beta * at[beta].rate_nats for beta, at in points
+    run.result.get('test_images_sha256', run.path),
   )
 
 

@@ -118,10 +118,12 @@ def _is_held_back(cell, run_root, execute, diverged):
   """Trains one cell, unless it waits for another process or its parent."""
   reasons = {failed.identity: e for failed, e in diverged.items()}
   if cell.parent in reasons:
+    # Of a chain each names what went wrong at its beginning.
+    cause = reasons[cell.parent].__cause__ or reasons[cell.parent]
     diverged[cell] = ArithmeticError(
-      f'{cell.name} starts from {cell.parent}, which has no result: '
-      f'{reasons[cell.parent]}'
+      f'{cell.name} starts from {cell.parent}, which has no result: {cause}'
     )
+    diverged[cell].__cause__ = cause
     return False
   if cell.parent:
     parent = run_lib.parent_of(_run(cell, run_root))

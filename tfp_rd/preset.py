@@ -43,7 +43,7 @@ PRESETS: Mapping[str, grid.Grid] = {
     ),
     objectives=_CURVE,
     curve_changes={
-      decoder: {**weight, 'eval_examples': 300}
+      decoder: {**weight, 'eval_examples': 300, 'eval_samples': 4}
       for decoder, weight in _WEIGHTS.items()
     },
   ),

@@ -106,7 +106,9 @@ def _result(run, state, data, points):
     'wall_time_s': float(state.seconds),
     'num_parameters': state.program.model.num_parameters,
     'image_shape': list(data.image_shape),
-    'images_sha256': _digest(data),
+    'images_sha256': _digest(getattr(data, split) for split in _SPLITS),
+    # By which runs on the same images are known, to be paired.
+    'test_images_sha256': _digest([_images(run.config, data, 'test')]),
     'jit_compile': bool(state.program.is_compiled),
     'kept': {
       'step': int(state.selection.step) or run.config.training.num_steps,
@@ -117,19 +119,23 @@ def _result(run, state, data, points):
   }
 
 
-def _digest(data):
-  """Returns a digest of all images: the same name may hold other ones."""
+def _digest(arrays):
+  """Returns a digest of images: the same name may hold other ones."""
   digest = hashlib.sha256()
-  for split in _SPLITS:
-    digest.update(np.ascontiguousarray(getattr(data, split)).tobytes())
+  for array in arrays:
+    digest.update(np.ascontiguousarray(array).tobytes())
   return digest.hexdigest()
+
+
+def _images(config, data, split):
+  return data.evaluation_images(split, count=config.evaluation.eval_examples)
 
 
 def _evaluate(config, model, data, split):
   """Returns rate and distortion of each image of a split."""
   return rate_distortion.evaluate_examples(
     model,
-    data.evaluation_images(split, count=config.evaluation.eval_examples),
+    _images(config, data, split),
     num_samples=config.evaluation.eval_samples,
     seed=initial.fold_in(config.seed, 3 + _SPLITS.index(split)),
   )

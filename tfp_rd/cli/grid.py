@@ -155,7 +155,7 @@ def _curve_changes(flag_values, grid, base):
       decoder: {'weight_power': fields['weight_power']}
       for decoder, fields in grid.curve_changes.items()
     }
-  flags = ('num_steps', 'dropout', 'eval_examples')
+  flags = ('num_steps', 'dropout', 'eval_examples', 'eval_samples')
   given = [name for name in flags if flag_values[name].present]
   cap = flag_values.max_steps
   changes = {}

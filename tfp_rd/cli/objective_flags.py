@@ -136,17 +136,17 @@ def eval_betas(
     return ()
   is_short = not _given(flag_values, 'objective')
   betas = _given(flag_values, 'betas') if is_short else []
-  chosen = {config_flags.beta(beta) for beta in betas}
+  named = set(map(config_flags.beta, betas))
   judged = set(map(config_flags.beta, _given(flag_values, 'validate_betas')))
-  for objective in map(objective_lib.parse, curves):
-    low, high = objective.beta_range
-    usual = {b for b in default if low <= b <= high} or set(objective.betas())
-    if chosen or judged - usual:
-      chosen = (chosen or usual) | judged
-    objective.check_betas(sorted(chosen))
-    if not chosen and default:
-      chosen = usual
-  return tuple(sorted(chosen))
+  parsed = list(map(objective_lib.parse, curves))
+  for objective in parsed:
+    objective.check_betas(sorted(named | judged))
+  lows, highs = zip(*(o.beta_range for o in parsed), strict=True)
+  usual = {b for b in default if max(lows) <= b <= min(highs)}
+  if named or usual:
+    return tuple(sorted((named or usual) | judged))
+  own = set(parsed[0].betas())
+  return tuple(sorted(own | judged)) if judged - own else ()
 
 
 def check_warm_start(objectives: Sequence[str]) -> None:
@@ -155,7 +155,8 @@ def check_warm_start(objectives: Sequence[str]) -> None:
   Raises:
     UserError: They do not.
   """
-  calls = [config_lib.parse_call(text) for text in objectives]
+  # One that was given twice is one run.
+  calls = [config_lib.parse_call(text) for text in dict.fromkeys(objectives)]
   others = [{**fields, 'beta': None} for _, fields in calls]
   betas = [fields.get('beta') for _, fields in calls]
   if (
