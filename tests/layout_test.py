@@ -44,6 +44,7 @@ NO_TENSORFLOW = (
   'tfp_rd.errors',
   'tfp_rd.frontier',
   'tfp_rd.grid',
+  'tfp_rd.information',
   'tfp_rd.objective',
   'tfp_rd.one_run',
   'tfp_rd.pending',

@@ -37,6 +37,7 @@ _MODULES = (
   'errors',
   'frontier',
   'grid',
+  'information',
   'layer',
   'marginal',
   'model',

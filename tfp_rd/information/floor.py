@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The floor of D + beta R over all encoders and marginals, certified.
+
+For a source p(x), a distortion d(x, z) and a marginal m(z) the best encoder is
+m(z) exp(-d / beta), normalised, and what remains is convex in the marginal:
+
+    F(m) = -beta sum_x p(x) log sum_z m(z) exp(-d(x, z) / beta)
+
+Blahut and Arimoto's step multiplies m(z) by
+
+    c(z) = sum_x p(x) exp(-d(x, z) / beta) / sum_z' m(z') exp(-d(x, z') / beta)
+
+and no marginal is better than F(m) - beta log max_z c(z).  So every step knows
+how far it is from the end.  With d = -log d(x|z) of a decoder this is the floor
+of that decoder: what encoder and marginal lose is what a model lies above it.
+
+#### References
+
+[1]: Richard E. Blahut. Computation of Channel Capacity and Rate-Distortion
+     Functions. _IEEE Transactions on Information Theory_, 1972.
+[2]: Suguru Arimoto. An Algorithm for Computing the Capacity of Arbitrary
+     Discrete Memoryless Channels. _IEEE Transactions on Information Theory_,
+     1972.
+[3]: Ravi Varadhan and Christophe Roland. Simple and Globally Convergent Methods
+     for Accelerating the Convergence of Any EM Algorithm. _Scandinavian Journal
+     of Statistics_, 2008.
+"""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from tfp_rd import errors
+from tfp_rd.information import discrete
+
+__all__ = ['blahut_arimoto', 'Floor']
+
+# An extrapolation is at most so many steps long, and leaves each component at
+# least this part of a plain step's.
+_LONGEST_STRIDE = 1e4
+_LEAST_PART = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Floor:
+  """The least `D + beta R` for a source and a distortion, beta by beta.
+
+  Attributes:
+    beta: `[B]`.
+    rate_nats: `[B]`, `I(X; Z)` of the encoder found, which its own aggregate
+      as marginal attains.
+    distortion_nats: `[B]`, of the encoder found.
+    encoder: `[B, X, Z]`, e(z|x).
+    lower_nats: `[B]`, no encoder and no marginal have less `D + beta R`.
+    upper_nats: `[B]`, `D + beta R` of the point found.
+    history_nats: `[T, 2, B]`, the best lower and upper bound so far after each
+      step.
+  """
+
+  beta: np.ndarray
+  rate_nats: np.ndarray
+  distortion_nats: np.ndarray
+  encoder: np.ndarray
+  lower_nats: np.ndarray
+  upper_nats: np.ndarray
+  history_nats: np.ndarray
+
+
+def blahut_arimoto(
+  source: np.ndarray,
+  distortion: np.ndarray,
+  *,
+  beta: np.ndarray,
+  tolerance_nats: float = 1e-6,
+  max_steps: int = 20_000,
+) -> Floor:
+  """Find the encoder and marginal that minimise `D + beta R`.
+
+  Steps are extrapolated in threes [3], which saves nine in ten where letters
+  resemble each other; one that does not fall is taken back.  A step costs
+  `2 B X Z` multiplications, and `B X Z` numbers are held: alphabets of 1,000
+  letters take seconds at a handful of betas.
+
+  Args:
+    source: `[X]`, p(x).
+    distortion: `[X, Z]`, finite, or `inf` where a letter cannot stand for
+      another.
+    beta: `[B]` or a number, positive: nats of distortion that a nat of rate is
+      worth.
+    tolerance_nats: At most this lies between the bounds of each beta.
+    max_steps: Give up after so many; warns with the distance that is left.
+
+  Returns:
+    The record.
+
+  Raises:
+    UserError: `source` is no distribution, a letter of it cannot be sent at
+      all, a beta is not positive, or the shapes do not fit.
+  """
+  source, distortion, beta = _checked(source, distortion, beta)
+  search = _Search(source, distortion, beta)
+  while search.gap_nats > tolerance_nats and len(search.history) < max_steps:
+    search.cycle()
+  if search.gap_nats > tolerance_nats:
+    warnings.warn(
+      f'after {max_steps} steps {search.gap_nats:.2g} nats lie between the '
+      f'bounds, more than {tolerance_nats:g}; raise max_steps.',
+      stacklevel=2,
+    )
+  return search.floor()
+
+
+class _Search:
+  """Marginals on their way down, and what is known of the end."""
+
+  def __init__(self, source, distortion, beta):
+    self._source, self._beta = source, beta
+    self._distortion = distortion
+    # The least distortion of each letter is taken out, or all would underflow.
+    least = distortion.min(1)
+    self._constant = source @ least
+    self._kernel = np.exp(-(distortion - least[:, None]) / beta[:, None, None])
+    size = distortion.shape[1]
+    self._marginal = np.full([len(beta), size], 1 / size)
+    self._best = self._marginal.copy()
+    self._lower = np.full(len(beta), -np.inf)
+    self._upper = np.full(len(beta), np.inf)
+    self.history = []
+    self._factor, self._value = self._look(self._marginal)
+
+  @property
+  def gap_nats(self):
+    """The largest distance between two bounds."""
+    return (self._upper - self._lower).max()
+
+  def cycle(self):
+    """Takes two plain steps, and a longer one where that leads down."""
+    first = self._marginal * self._factor
+    factor, value = self._look(first)
+    second = first * factor
+    moved, turned = first - self._marginal, second - 2 * first + self._marginal
+    stride = _norm(moved) / np.maximum(_norm(turned), np.finfo(float).tiny)
+    stride = np.clip(stride, 1.0, _LONGEST_STRIDE)
+    far = self._marginal + 2 * stride * moved + stride**2 * turned
+    far = np.maximum(far, _LEAST_PART * second)
+    far /= far.sum(-1, keepdims=True)
+    self._factor, self._value = self._look(far)
+    is_worse = self._value > value
+    if is_worse.any():
+      far = np.where(is_worse[:, None], second, far)
+      self._factor, self._value = self._look(far)
+    self._marginal = far
+
+  def _look(self, marginal):
+    """Returns Blahut's factors and `F`, and notes the bounds."""
+    evidence = (self._kernel @ marginal[..., None])[..., 0]  # [B, X]
+    factor = ((self._source / evidence)[:, None, :] @ self._kernel)[:, 0]
+    value = self._constant - self._beta * (np.log(evidence) @ self._source)
+    lower = value - self._beta * np.log(factor.max(-1))
+    np.maximum(self._lower, lower, out=self._lower)
+    is_better = value < self._upper
+    self._upper = np.where(is_better, value, self._upper)
+    self._best = np.where(is_better[:, None], marginal, self._best)
+    self.history.append((self._lower.copy(), self._upper.copy()))
+    return factor, value
+
+  def floor(self):
+    joint = self._kernel * self._best[:, None, :]
+    encoder = joint / joint.sum(-1, keepdims=True)
+    rate = discrete.mutual_information(self._source[:, None] * encoder)
+    sent = np.where(encoder > 0, self._distortion, 0.0)  # No 0 times infinity.
+    distortion = np.einsum('x,bxz,bxz->b', self._source, encoder, sent)
+    return Floor(
+      self._beta,
+      rate,
+      distortion,
+      encoder,
+      self._lower,
+      distortion + self._beta * rate,
+      np.array(self.history),
+    )
+
+
+def _norm(values):
+  return np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+def _checked(source, distortion, beta):
+  discrete.entropy(source)  # Refuses what is no distribution.
+  source = np.asarray(source, np.float64)
+  distortion = np.asarray(distortion, np.float64)
+  beta = np.atleast_1d(np.asarray(beta, np.float64))
+  if (
+    source.ndim != 1
+    or distortion.shape[:1] != source.shape
+    or (distortion.ndim != 2)
+  ):
+    raise errors.UserError(
+      f'source and distortion have shapes {source.shape} and '
+      f'{distortion.shape}; expected [X] and [X, Z].'
+    )
+  if not np.isfinite(distortion.min(1)).all():
+    raise errors.UserError(
+      'a row of distortion has no finite entry, or one that is -inf or NaN; '
+      'each letter must have one that can stand for it.'
+    )
+  if beta.ndim != 1 or not (np.isfinite(beta) & (beta > 0)).all():
+    raise errors.UserError(
+      f'beta is {beta}; expected a positive number, or several.'
+    )
+  return source, distortion, beta
