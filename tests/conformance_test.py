@@ -372,6 +372,7 @@ RATES = {
 # What is none of these, and the test that proves it.
 ELSEWHERE = {
   'layer.distortion': 'layer_test',
+  'marginal.chunk': 'vamp_test',
   'marginal.mixture': 'conformance_test',
   'network.batch': 'conformance_test',
   'network.causal_pixels': 'causal_sampler_test',

@@ -33,6 +33,7 @@ NO_TENSORFLOW = (
   'tfp_rd.cli.grid',
   'tfp_rd.cli.report',
   'tfp_rd.cli.sample',
+  'tfp_rd.cli.toy',
   'tfp_rd.cli.train',
   'tfp_rd.compare',
   'tfp_rd.compare_table',
@@ -55,6 +56,8 @@ NO_TENSORFLOW = (
   'tfp_rd.report',
   'tfp_rd.run',
   'tfp_rd.style',
+  'tfp_rd.toy.figure',
+  'tfp_rd.toy.world',
 )
 
 

@@ -53,6 +53,7 @@ _MODULES = (
   'report',
   'run',
   'testing',
+  'toy',
   'train',
 )
 _NAMES = {

@@ -64,6 +64,10 @@ class BetaElbo:
     loss = tf.reduce_mean(draws.distortion + weight * draws.rate)
     return context_lib.Losses({'model': loss}, {})
 
+  def value(self, distortion, rate):
+    """Returns D + beta R; of plain numbers too."""
+    return distortion + self.beta * rate
+
   def score(self, point) -> float:
     """Returns D + beta R of a `Point`."""
-    return point.distortion_nats + self.beta * point.rate_nats
+    return self.value(point.distortion_nats, point.rate_nats)
