@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = [
   ROOT / 'README.md',
   ROOT / 'CONTRIBUTING.md',
+  ROOT / 'docs' / 'known_answers.md',
   ROOT / 'docs' / 'one_run_curves.md',
 ]
 PROGRAMS = {
