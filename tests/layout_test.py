@@ -55,6 +55,7 @@ NO_TENSORFLOW = (
   'tfp_rd.rate_search',
   'tfp_rd.report',
   'tfp_rd.run',
+  'tfp_rd.source',
   'tfp_rd.style',
   'tfp_rd.toy.figure',
   'tfp_rd.toy.world',

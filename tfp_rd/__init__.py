@@ -52,6 +52,7 @@ _MODULES = (
   'rate_search',
   'report',
   'run',
+  'source',
   'testing',
   'toy',
   'train',

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two labelled factors of variation: which shape, and where it stands."""
+
+import dataclasses
+import functools
+from typing import ClassVar
+
+import numpy as np
+
+from tfp_rd import errors
+from tfp_rd.source import estimate, mixture
+
+__all__ = ['Factors']
+
+
+@dataclasses.dataclass(frozen=True)
+class Factors:
+  """A shape of half the side in one of nine places, pixels flipping.
+
+  The label of an image is `9 shape + place`, both uniform and independent.
+
+  Attributes:
+    num_shapes: Random shapes, equally probable.
+    noise: Probability that a pixel flips, below 1/2.
+    side: Height and width in pixels, even, at least 4.
+    seed: Of the shapes.
+  """
+
+  name: ClassVar[str] = 'factors'
+
+  num_shapes: int = 8
+  noise: float = 0.05
+  side: int = 8
+  seed: int = 0
+
+  def __post_init__(self):
+    estimate.check_whole(self, 'num_shapes', 1, 4096)
+    estimate.check_number(self, 'noise', 0.0, 0.5)
+    estimate.check_whole(self, 'side', 4, 28)
+    estimate.check_whole(self, 'seed', 0, 2**32 - 1)
+    if self.side % 2:
+      raise errors.UserError(
+        f'side of factors is {self.side}; expected an even number.'
+      )
+
+  @functools.cached_property
+  def mixture(self) -> mixture.TemplateMixture:
+    """The distribution, templates in the order of the labels."""
+    half = self.side // 2
+    starts = np.linspace(0, self.side - half, 3).round().astype(int)
+    rng = np.random.RandomState(self.seed)
+    shapes = rng.randint(2, size=[self.num_shapes, half, half, 1])
+    templates = np.zeros([self.num_shapes, 3, 3, self.side, self.side, 1])
+    for row, top in enumerate(starts):
+      for column, left in enumerate(starts):
+        templates[:, row, column, top : top + half, left : left + half] = shapes
+    return mixture.TemplateMixture(
+      templates.reshape(-1, self.side, self.side, 1), self.noise
+    )
+
+  def information(self):
+    """Returns what an image tells of shape, place and both, in nats."""
+    labels = np.arange(9 * self.num_shapes)
+    return {
+      'shape': self.mixture.information(labels // 9),
+      'place': self.mixture.information(labels % 9),
+      'both': self.mixture.information(labels),
+    }
+
+  def sample(self, num: int, *, seed: int) -> np.ndarray:
+    """Draws independent images `[num, H, W, 1]`."""
+    return self.mixture.sample(num, seed=seed)[0]
+
+  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
+    return self.mixture.probabilities(num, seed=seed)[0]
+
+  def log_prob(self, images: np.ndarray) -> np.ndarray:
+    """Returns `[N]`, log p*(x) in nats."""
+    return self.mixture.log_prob(images)
+
+  def entropy(self) -> estimate.Estimate:
+    """Returns H; exact up to 4x4 pixels."""
+    return self.mixture.entropy()

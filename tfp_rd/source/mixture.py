@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Binary templates whose pixels flip, each by itself: a mixture in closed form.
+
+    p*(x) = 1/K sum_k noise^d_k (1 - noise)^(P - d_k)
+
+with d_k the number of the P pixels in which x differs from template k.
+"""
+
+import math
+
+import numpy as np
+from scipy import special
+
+from tfp_rd.source.estimate import Estimate
+
+__all__ = ['TemplateMixture']
+
+# Images of up to 4x4 pixels are enumerated, others are drawn.
+_MOST_ENUMERATED = 16
+_NUM_DRAWN = 2**17
+
+
+class TemplateMixture:
+  """The distribution.
+
+  Args:
+    templates: `[K, H, W, 1]` in {0, 1}, equally probable.
+    noise: Probability that a pixel is not the template's, in (0, 1/2).
+  """
+
+  def __init__(self, templates, noise):
+    self.templates = np.asarray(templates, np.float32)
+    self._noise = noise
+
+  @property
+  def _pixels(self):
+    """`[K, H, W, 1]`, the probability that a pixel is on given the template."""
+    noise = self._noise
+    return (noise + (1 - 2 * noise) * self.templates).astype(np.float32)
+
+  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+    """Returns rows whose pixels are drawn at every use, and their templates.
+
+    Args:
+      num: Rows; each template has as many as any other, up to one.
+      seed: Of their order.
+
+    Returns:
+      `[num, H, W, 1]`, probabilities that pixels are on, and `[num]`.
+    """
+    labels = np.resize(np.arange(len(self.templates)), num)
+    labels = np.random.RandomState(seed).permutation(labels)
+    return self._pixels[labels], labels
+
+  def log_joint(self, images) -> np.ndarray:
+    """Returns `[N, K]`, log p*(x, k) in nats."""
+    count, size = len(self.templates), math.prod(self.templates.shape[1:])
+    x = np.asarray(images, np.float64).reshape(-1, size)
+    t = self.templates.astype(np.float64).reshape(count, size)
+    distance = x.sum(1)[:, None] + t.sum(1) - 2 * x @ t.T
+    log_odds = math.log(self._noise) - math.log1p(-self._noise)
+    return (
+      distance * log_odds + size * math.log1p(-self._noise) - math.log(count)
+    )
+
+  def log_prob(self, images) -> np.ndarray:
+    """Returns `[N]`, log p*(x) in nats."""
+    return special.logsumexp(self.log_joint(images), axis=1)
+
+  def sample(self, num, *, seed):
+    """Draws images `[num, H, W, 1]` and the templates' numbers `[num]`."""
+    rng = np.random.RandomState(seed)
+    labels = rng.randint(len(self.templates), size=num)
+    probabilities = self._pixels[labels]
+    uniform = rng.random_sample(probabilities.shape)
+    return (uniform < probabilities).astype(np.float32), labels
+
+  def information(self, groups) -> Estimate:
+    """Measures what an image tells of a function of its template.
+
+    Args:
+      groups: `[K]`, integers: the value of the function at each template.
+
+    Returns:
+      `I(X; group)` in nats.
+    """
+    groups = np.asarray(groups)
+    members = groups[:, None] == np.unique(groups)  # [K, values]
+    prior = special.entr(members.mean(0)).sum()
+
+    def remaining(log_joint):
+      posterior = special.softmax(log_joint, axis=1) @ members
+      return special.entr(posterior).sum(1)
+
+    left = self._mean(remaining)
+    return Estimate(prior - left.nats, left.stderr_nats)
+
+  def entropy(self) -> Estimate:
+    """Measures H: of template and flips, less what of them is not seen.
+
+    The part that is drawn, where images are too many, is what remains of the
+    template's number when the image is known: little, and of small variance.
+    """
+    size = math.prod(self.templates.shape[1:])
+    flips = special.entr([self._noise, 1 - self._noise]).sum()
+    seen = self.information(np.arange(len(self.templates)))
+    return Estimate(seen.nats + size * float(flips), seen.stderr_nats)
+
+  def _mean(self, function) -> Estimate:
+    """Averages a function of `log p*(x, k)` over images, all or drawn ones."""
+    shape = self.templates.shape[1:]
+    size = math.prod(shape)
+    if size <= _MOST_ENUMERATED:
+      bits = np.arange(2**size)[:, None] >> np.arange(size) & 1
+      log_joint = self.log_joint(bits)
+      weights = np.exp(special.logsumexp(log_joint, axis=1))
+      return Estimate(float(weights @ function(log_joint)))
+    values = function(self.log_joint(self.sample(_NUM_DRAWN, seed=0)[0]))
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    return Estimate(float(values.mean()), float(error))

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random templates and independent flips of pixels, with a known log p*(x)."""
+
+import dataclasses
+import functools
+from typing import ClassVar
+
+import numpy as np
+
+from tfp_rd.source import estimate, mixture
+
+__all__ = ['Templates']
+
+
+@dataclasses.dataclass(frozen=True)
+class Templates:
+  """A mixture of binary templates that are drawn once.
+
+  Attributes:
+    num_templates: Equally probable.
+    noise: Probability that a pixel flips, below 1/2.
+    side: Height and width in pixels.
+    seed: Of the templates.
+  """
+
+  name: ClassVar[str] = 'templates'
+
+  num_templates: int = 16
+  noise: float = 0.05
+  side: int = 8
+  seed: int = 0
+
+  def __post_init__(self):
+    estimate.check_whole(self, 'num_templates', 1, 4096)
+    estimate.check_number(self, 'noise', 0.0, 0.5)
+    estimate.check_whole(self, 'side', 2, 28)
+    estimate.check_whole(self, 'seed', 0, 2**32 - 1)
+
+  @functools.cached_property
+  def mixture(self) -> mixture.TemplateMixture:
+    """The distribution."""
+    shape = [self.num_templates, self.side, self.side, 1]
+    templates = np.random.RandomState(self.seed).randint(2, size=shape)
+    return mixture.TemplateMixture(templates, self.noise)
+
+  def sample(self, num: int, *, seed: int) -> np.ndarray:
+    """Draws independent images `[num, H, W, 1]`."""
+    return self.mixture.sample(num, seed=seed)[0]
+
+  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
+    return self.mixture.probabilities(num, seed=seed)[0]
+
+  def log_prob(self, images: np.ndarray) -> np.ndarray:
+    """Returns `[N]`, log p*(x) in nats."""
+    return self.mixture.log_prob(images)
+
+  def entropy(self) -> estimate.Estimate:
+    """Returns H; exact up to 4x4 pixels."""
+    return self.mixture.entropy()
+
+  def information(self) -> estimate.Estimate:
+    """Returns what an image tells of its template, in nats."""
+    return self.mixture.information(np.arange(self.num_templates))
