@@ -12,7 +12,7 @@ import tf_keras
 import tfp_rd
 from tfp_rd import architecture
 from tfp_rd.encoder import gaussian, inverse_autoregressive
-from tfp_rd.marginal import vamp, vamp_mixture
+from tfp_rd.marginal import chunk, vamp, vamp_mixture
 
 tfd = tfp.distributions
 tfpl = tfp.layers
@@ -285,6 +285,22 @@ def test_a_condition_of_any_shape_is_taken_as_that_of_one_code():
 
   whole = vamp_mixture.VampMixture(encoder, u, codes(5), condition=c)
   np.testing.assert_allclose(chunked(c), whole.log_prob(z), rtol=1e-9)
+
+
+@pytest.mark.parametrize('most', [1, 3, 4, 10, 99])
+@pytest.mark.parametrize('beside', [1, 2])
+def test_even_parts_hold_all_and_no_more_than_they_may(most, beside):
+  size = chunk.even_size(10, most, beside=beside)
+  parts = chunk.cut(tf.range(10), size)
+  assert parts.shape[1] == size
+  assert size * beside <= max(most, beside)
+  # As few parts as there can be; the last is filled up by the last row.
+  assert parts.shape[0] == -(-10 // max(1, most // beside))
+  flat = parts.numpy().ravel()
+  np.testing.assert_array_equal(flat[:10], np.arange(10))
+  assert (flat[10:] == 9).all()
+  filled = chunk.cut(tf.zeros(10), size, fill=-1.0).numpy().ravel()
+  assert (filled[10:] == -1).all()
 
 
 @pytest.mark.parametrize('compiler', ['graph', 'xla'])
