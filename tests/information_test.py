@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact answers agree with each other and with closed forms."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -210,6 +212,43 @@ def test_bounds_enclose_every_encoder_and_marginal(seed):
     )
 
 
+@pytest.mark.parametrize(('end', 'beta'), [(6, 1.9), (8, 1.2), (20, 1.9)])
+def test_codes_that_die_out_leave_the_rate_finite(end, beta):
+  x = np.linspace(-end, end, 121)
+  source = stats.norm.pdf(x)
+  source /= source.sum()
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # The grid is slow; bounds are what counts.
+    floor = information.blahut_arimoto(
+      source, (x[:, None] - x) ** 2, beta=beta, max_steps=3000
+    )
+  assert np.isfinite(floor.rate_nats).all()
+  assert floor.lower_nats[0] <= floor.upper_nats[0] + 1e-12
+  assert floor.upper_nats[0] == pytest.approx(
+    floor.history_nats[-1, 1, 0], abs=1e-9
+  )
+
+
+def test_a_letter_that_never_occurs_changes_nothing():
+  two = information.blahut_arimoto([0.5, 0.5], 1 - np.eye(2), beta=BETAS)
+  three = information.blahut_arimoto([0.5, 0.5, 0], 1 - np.eye(3), beta=BETAS)
+  np.testing.assert_allclose(three.upper_nats, two.upper_nats, atol=2e-6)
+  assert (three.upper_nats - three.lower_nats < 1e-6).all()
+  np.testing.assert_allclose(three.encoder.sum(-1), 1, atol=1e-9)
+
+
+def test_tiny_probabilities_have_tiny_information():
+  joint = np.diag([1 - 1e-170, 1e-170])
+  assert 0 <= information.mutual_information(joint) < 1e-15
+  found = sandwich(
+    joint.sum(1),
+    encoder=np.eye(2),
+    marginal=joint.sum(0),
+    decoder=np.eye(2),
+  )
+  assert found.rate_nats == pytest.approx(0, abs=1e-15)
+
+
 def test_excluded_letters_are_not_used():
   distortion = np.array([[0.0, np.inf], [np.inf, 0.0], [0.5, 0.5]])
   floor = information.blahut_arimoto(
@@ -283,6 +322,21 @@ def test_no_other_division_of_the_error_is_cheaper():
   rates = np.log(variances / others).sum(-1) / 2
   assert rates.min() >= least
   assert rates.min() < 1.3 * least  # They come near it.
+
+
+def test_water_is_not_lost_to_rounding():
+  water = information.gaussian_rate([1.0, 1e-20], 3e-20)
+  assert water.distortions.sum() == pytest.approx(2e-20 + 1e-20)
+  rng = np.random.default_rng(0)
+  variances = rng.exponential(size=1000)
+  total = np.array([1e-13, 1e-12])
+  water = information.gaussian_rate(variances, total)
+  np.testing.assert_allclose(water.distortions.sum(-1), total, rtol=1e-9)
+  expected = np.log(variances / (total[:, None] / 1000)).sum(-1) / 2
+  np.testing.assert_allclose(water.rate_nats, expected)
+  assert information.gaussian_rate(4.0, 1.0).rate_nats == pytest.approx(
+    np.log(2)
+  )
 
 
 def test_the_slope_is_that_of_the_rate():
@@ -408,6 +462,30 @@ def test_probabilistic_components_reach_the_diagonal():
   )
   other = information.LinearGaussian(mean, covariance, weights, mean, 0.7)
   assert other.sandwich(other.optimal_encoder(1.0)).excess_nats > 0.01
+
+
+@pytest.mark.parametrize('shape', [(), (5,), (5, 4), (5, 2)])
+def test_a_likelihood_has_any_leading_shape(shape):
+  model = linear(np.random.default_rng(0))
+  x = np.random.default_rng(1).normal(size=[*shape, 4])
+  rows = [model.log_prob(row) for row in x.reshape(-1, 4)]
+  np.testing.assert_allclose(model.log_prob(x), np.reshape(rows, shape))
+
+
+def test_an_indefinite_covariance_is_refused():
+  model = information.LinearGaussian(
+    np.zeros(2), np.array([[1.0, 3.0], [3.0, 1.0]]), np.eye(2), np.zeros(2), 1.0
+  )
+  with pytest.raises(errors.UserError, match='positive definite'):
+    model.sandwich(information.LinearEncoder(np.eye(2), np.zeros(2), np.eye(2)))
+
+
+@pytest.mark.parametrize('beta', [1e-15, 1e-8, 1e4])
+def test_gaps_close_at_any_beta(beta):
+  model = linear(np.random.default_rng(4))
+  found = model.sandwich(model.optimal_encoder(beta))
+  below = found.distortion_nats - found.entropy_nats + found.information_nats
+  assert found.decoder_gap_nats == pytest.approx(below, rel=1e-6)
 
 
 def test_shapes_that_do_not_fit_are_refused():

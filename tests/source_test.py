@@ -94,6 +94,12 @@ def test_seeds_give_other_images_and_the_same_again(large):
   assert first.shape == (50, 8, 8, 1)
 
 
+def test_templates_and_labels_do_not_share_random_numbers():
+  bits = source.Templates(num_templates=1024).mixture.templates[:, 0, 0, 0]
+  _, labels = source.Templates(num_templates=1024).mixture.sample(1024, seed=0)
+  assert 0.4 < (labels % 2 == bits).mean() < 0.6
+
+
 def test_no_coupling_is_noise_and_much_of_it_is_one_bit():
   assert source.Ising(coupling=0.0).entropy().nats == pytest.approx(
     64 * np.log(2)

@@ -80,8 +80,11 @@ def mutual_information(joint: np.ndarray) -> np.ndarray:
   joint = np.asarray(joint, np.float64)
   flat = _distribution(joint.reshape(*joint.shape[:-2], -1), 'joint')
   joint = flat.reshape(joint.shape)
-  apart = joint.sum(-1, keepdims=True) * joint.sum(-2, keepdims=True)
-  return special.kl_div(joint, apart).sum((-2, -1))
+  # Never a product of two probabilities: it may be 0 where neither is.
+  terms = special.xlogy(joint, joint)
+  terms -= special.xlogy(joint, joint.sum(-1, keepdims=True))
+  terms -= special.xlogy(joint, joint.sum(-2, keepdims=True))
+  return np.maximum(terms.sum((-2, -1)), 0.0)
 
 
 def sandwich(
@@ -114,17 +117,17 @@ def sandwich(
   decoder = np.swapaxes(_distribution(decoder, 'decoder'), -1, -2)
   joint = source[..., None] * encoder  # [..., X, Z]
   aggregate = joint.sum(-2)  # p_e(z)
-  independent = source[..., None] * marginal[..., None, :]
-  posterior_times_aggregate = aggregate[..., None, :] * decoder
+  rates = special.xlogy(joint, encoder)
+  rates = rates - special.xlogy(joint, marginal[..., None, :])
+  losses = special.xlogy(joint, joint) - special.xlogy(joint, decoder)
+  losses = losses - special.xlogy(joint, aggregate[..., None, :])
   return Sandwich(
     entropy_nats=special.entr(source).sum(-1),
-    rate_nats=special.rel_entr(joint, independent).sum((-2, -1)),
+    rate_nats=rates.sum((-2, -1)),
     distortion_nats=-special.xlogy(joint, decoder).sum((-2, -1)),
     information_nats=mutual_information(joint),
     marginal_gap_nats=special.rel_entr(aggregate, marginal).sum(-1),
-    decoder_gap_nats=special.rel_entr(joint, posterior_times_aggregate).sum(
-      (-2, -1)
-    ),
+    decoder_gap_nats=losses.sum((-2, -1)),
   )
 
 

@@ -40,6 +40,7 @@ __all__ = ['blahut_arimoto', 'Floor']
 # least this part of a plain step's.
 _LONGEST_STRIDE = 1e4
 _LEAST_PART = 1e-2
+_VANISHED = 1e-200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,16 +100,17 @@ def blahut_arimoto(
       all, a beta is not positive, or the shapes do not fit.
   """
   source, distortion, beta = _checked(source, distortion, beta)
-  search = _Search(source, distortion, beta)
+  occurs = source > 0
+  search = _Search(source[occurs], distortion[occurs], beta)
   while search.gap_nats > tolerance_nats and len(search.history) < max_steps:
     search.cycle()
-  if search.gap_nats > tolerance_nats:
+  if not search.gap_nats <= tolerance_nats:
     warnings.warn(
       f'after {max_steps} steps {search.gap_nats:.2g} nats lie between the '
       f'bounds, more than {tolerance_nats:g}; raise max_steps.',
       stacklevel=2,
     )
-  return search.floor()
+  return search.floor(source, distortion)
 
 
 class _Search:
@@ -116,7 +118,6 @@ class _Search:
 
   def __init__(self, source, distortion, beta):
     self._source, self._beta = source, beta
-    self._distortion = distortion
     # The least distortion of each letter is taken out, or all would underflow.
     least = distortion.min(1)
     self._constant = source @ least
@@ -143,12 +144,11 @@ class _Search:
     stride = _norm(moved) / np.maximum(_norm(turned), np.finfo(float).tiny)
     stride = np.clip(stride, 1.0, _LONGEST_STRIDE)
     far = self._marginal + 2 * stride * moved + stride**2 * turned
-    far = np.maximum(far, _LEAST_PART * second)
-    far /= far.sum(-1, keepdims=True)
+    far = _cleaned(np.maximum(far, _LEAST_PART * second))
     self._factor, self._value = self._look(far)
-    is_worse = self._value > value
+    is_worse = ~(self._value <= value)
     if is_worse.any():
-      far = np.where(is_worse[:, None], second, far)
+      far = np.where(is_worse[:, None], _cleaned(second), far)
       self._factor, self._value = self._look(far)
     self._marginal = far
 
@@ -165,12 +165,22 @@ class _Search:
     self.history.append((self._lower.copy(), self._upper.copy()))
     return factor, value
 
-  def floor(self):
-    joint = self._kernel * self._best[:, None, :]
-    encoder = joint / joint.sum(-1, keepdims=True)
-    rate = discrete.mutual_information(self._source[:, None] * encoder)
-    sent = np.where(encoder > 0, self._distortion, 0.0)  # No 0 times infinity.
-    distortion = np.einsum('x,bxz,bxz->b', self._source, encoder, sent)
+  def floor(self, source, distortion):
+    """Returns the record for all letters, also those that never occur."""
+    least = distortion.min(1, keepdims=True)
+    with np.errstate(invalid='ignore'):
+      kernel = np.exp(-(distortion - least) / self._beta[:, None, None])
+    # A letter for which there is no code has all of them alike.
+    joint = np.nan_to_num(kernel) * self._best[:, None, :]
+    total = joint.sum(-1, keepdims=True)
+    encoder = np.where(
+      total > 0, joint / np.where(total > 0, total, 1.0), 1 / joint.shape[-1]
+    )
+    rate = discrete.mutual_information(source[:, None] * encoder)
+    # No 0 times infinity.
+    is_sent = (encoder > 0) & (source > 0)[:, None]
+    sent = np.where(is_sent, distortion, 0.0)
+    distortion = np.einsum('x,bxz,bxz->b', source, encoder, sent)
     return Floor(
       self._beta,
       rate,
@@ -180,6 +190,12 @@ class _Search:
       distortion + self._beta * rate,
       np.array(self.history),
     )
+
+
+def _cleaned(marginal):
+  """Leaves out what is on its way to the least positive numbers; sums to 1."""
+  marginal = np.where(marginal < _VANISHED, 0.0, marginal)
+  return marginal / marginal.sum(-1, keepdims=True)
 
 
 def _norm(values):
@@ -200,7 +216,7 @@ def _checked(source, distortion, beta):
       f'source and distortion have shapes {source.shape} and '
       f'{distortion.shape}; expected [X] and [X, Z].'
     )
-  if not np.isfinite(distortion.min(1)).all():
+  if not np.isfinite(distortion.min(1)[source > 0]).all():
     raise errors.UserError(
       'a row of distortion has no finite entry, or one that is -inf or NaN; '
       'each letter must have one that can stand for it.'

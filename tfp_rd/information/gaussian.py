@@ -47,12 +47,13 @@ def gaussian_rate(variances: np.ndarray, distortion: np.ndarray) -> Water:
   [1]: Thomas M. Cover and Joy A. Thomas. _Elements of Information Theory_,
        second edition, 2006, Theorem 10.3.3.
   """
-  variances = _positive(variances, 'variances')
+  variances = np.atleast_1d(_positive(variances, 'variances'))
   distortion = _positive(distortion, 'distortion')
   falling = np.sort(variances)[::-1]
   # The water stands below the k-th variance if D is less than what there is
   # with each component's error cut at that variance.
-  rest = falling.sum() - falling.cumsum()
+  # Summed from the least, or the last would not be 0.
+  rest = np.append(falling[::-1].cumsum()[::-1][1:], 0.0)
   number = np.arange(1, len(falling) + 1)
   is_above = distortion[..., None] < number * falling + rest
   last = np.maximum(is_above.sum(-1) - 1, 0)

@@ -89,7 +89,8 @@ class LinearGaussian:
     covariance = self.weights @ self.weights.T
     covariance += self.noise**2 * np.eye(len(self.mean))
     apart = np.asarray(x) - self.bias
-    squares = (apart * np.linalg.solve(covariance, apart.T).T).sum(-1)
+    solved = np.linalg.solve(covariance, apart[..., np.newaxis])[..., 0]
+    squares = (apart * solved).sum(-1)
     return -0.5 * (squares + _log_det(2 * np.pi * covariance))
 
   def optimal_encoder(self, beta: float) -> LinearEncoder:
@@ -124,13 +125,15 @@ class LinearGaussian:
 
     Returns:
       The record; H and D are differential.
+
+    Raises:
+      UserError: A covariance is not positive definite.
     """
     num_x, num_z = self.weights.shape
     matrix, bias, noise = encoder
     mean = matrix @ self.mean + bias
     across = self.covariance @ matrix.T  # Of x and z.
     covariance = matrix @ across + noise  # Of p_e(z).
-    posterior = self.covariance - across @ np.linalg.solve(covariance, across.T)
     # Means of |z|^2, and of |x - W z - b|^2 in units of the decoder's noise.
     squares_z = mean @ mean + np.trace(covariance)
     away = self.mean - self.weights @ mean - self.bias
@@ -138,16 +141,22 @@ class LinearGaussian:
     spread = spread + self.weights @ covariance @ self.weights.T
     squares_x = (away @ away + np.trace(spread)) / self.noise**2
     log_noise = num_x * np.log(self.noise**2)
+    # Of p_e(x|z), by the two ways to the determinant of both.
+    log_det = _log_det(self.covariance) + _log_det(noise) - _log_det(covariance)
     return discrete.Sandwich(
       entropy_nats=_log_det(2 * np.pi * np.e * self.covariance) / 2,
       rate_nats=(squares_z - num_z - _log_det(noise)) / 2,
       distortion_nats=(squares_x + log_noise + num_x * np.log(2 * np.pi)) / 2,
       information_nats=(_log_det(covariance) - _log_det(noise)) / 2,
       marginal_gap_nats=(squares_z - num_z - _log_det(covariance)) / 2,
-      decoder_gap_nats=(squares_x - num_x + log_noise - _log_det(posterior))
-      / 2,
+      decoder_gap_nats=(squares_x - num_x + log_noise - log_det) / 2,
     )
 
 
 def _log_det(matrix):
-  return np.linalg.slogdet(matrix)[1]
+  sign, log_det = np.linalg.slogdet(matrix)
+  if not sign > 0 or not np.isfinite(log_det):
+    raise errors.UserError(
+      f'a covariance {matrix.tolist()} is not positive definite.'
+    )
+  return log_det

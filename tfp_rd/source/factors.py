@@ -48,7 +48,7 @@ class Factors:
     """The distribution, templates in the order of the labels."""
     half = self.side // 2
     starts = np.linspace(0, self.side - half, 3).round().astype(int)
-    rng = np.random.RandomState(self.seed)
+    rng = np.random.RandomState([self.seed, 0])
     shapes = rng.randint(2, size=[self.num_shapes, half, half, 1])
     templates = np.zeros([self.num_shapes, 3, 3, self.side, self.side, 1])
     for row, top in enumerate(starts):

@@ -118,7 +118,8 @@ class Ising:
     """Draws half of the pixels, and says how probable each other one is.
 
     Those of one colour of a chessboard depend on their neighbours alone, which
-    have the other colour.  Drawn anew at every use, they make a new image.
+    have the other colour.  Drawn anew at every use, they make a new image; the
+    drawn half stays, so that rows should be many more than a model can learn.
 
     Args:
       num: Rows of training.

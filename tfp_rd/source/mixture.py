@@ -18,6 +18,8 @@ __all__ = ['TemplateMixture']
 # Images of up to 4x4 pixels are enumerated, others are drawn.
 _MOST_ENUMERATED = 16
 _NUM_DRAWN = 2**17
+# One seed, three uses that must not share their random numbers.
+_ORDER, _SAMPLES = 1, 2  # The templates themselves have 0.
 
 
 class TemplateMixture:
@@ -49,7 +51,7 @@ class TemplateMixture:
       `[num, H, W, 1]`, probabilities that pixels are on, and `[num]`.
     """
     labels = np.resize(np.arange(len(self.templates)), num)
-    labels = np.random.RandomState(seed).permutation(labels)
+    labels = np.random.RandomState([seed, _ORDER]).permutation(labels)
     return self._pixels[labels], labels
 
   def log_joint(self, images) -> np.ndarray:
@@ -67,9 +69,9 @@ class TemplateMixture:
     """Returns `[N]`, log p*(x) in nats."""
     return special.logsumexp(self.log_joint(images), axis=1)
 
-  def sample(self, num, *, seed):
+  def sample(self, num, *, seed, role=0):
     """Draws images `[num, H, W, 1]` and the templates' numbers `[num]`."""
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState([seed, _SAMPLES + role])
     labels = rng.randint(len(self.templates), size=num)
     probabilities = self._pixels[labels]
     uniform = rng.random_sample(probabilities.shape)
@@ -115,6 +117,8 @@ class TemplateMixture:
       log_joint = self.log_joint(bits)
       weights = np.exp(special.logsumexp(log_joint, axis=1))
       return Estimate(float(weights @ function(log_joint)))
-    values = function(self.log_joint(self.sample(_NUM_DRAWN, seed=0)[0]))
+    values = function(
+      self.log_joint(self.sample(_NUM_DRAWN, seed=0, role=1)[0])
+    )
     error = values.std(ddof=1) / math.sqrt(len(values))
     return Estimate(float(values.mean()), float(error))

@@ -40,7 +40,7 @@ class Templates:
   def mixture(self) -> mixture.TemplateMixture:
     """The distribution."""
     shape = [self.num_templates, self.side, self.side, 1]
-    templates = np.random.RandomState(self.seed).randint(2, size=shape)
+    templates = np.random.RandomState([self.seed, 0]).randint(2, size=shape)
     return mixture.TemplateMixture(templates, self.noise)
 
   def sample(self, num: int, *, seed: int) -> np.ndarray:

@@ -78,11 +78,13 @@ class World:
 
 
 def _joint(scale):
-  edges = np.r_[-np.inf, np.arange(NUM_BINS - 1) + 0.5, np.inf]
+  # What falls beside the bins is drawn again.
+  edges = np.arange(NUM_BINS + 1) - 0.5
   cumulative = stats.norm.cdf(
     edges, _MEANS[:, None], scale * _DEVIATIONS[:, None]
   )
-  return _PROBABILITIES[:, None] * np.diff(cumulative)
+  bins = np.diff(cumulative)
+  return _PROBABILITIES[:, None] * bins / bins.sum(1, keepdims=True)
 
 
 class Measures(NamedTuple):
