@@ -140,6 +140,12 @@ def test_a_recipe_that_cannot_be_is_refused(field):
     starts.Recipe(**field)
 
 
+def test_a_training_that_blows_up_names_the_learning_rate():
+  recipe = starts.Recipe(num_starts=2, num_steps=20, learning_rate=1e30)
+  with pytest.raises(errors.UserError, match='learning_rate'):
+    starts.train(WORLD.source, [beta_elbo.BetaElbo()], recipe)
+
+
 def test_the_program_leaves_figure_and_numbers(tmp_path, capsys):
   folder = tmp_path / 'report'
   argv = [f'--report_dir={folder}', '--num_steps=20', '--starts=2']

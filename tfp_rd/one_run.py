@@ -25,9 +25,8 @@ def compare_runs(
   the dropout, which suit each kind of training by itself, and with the same
   test images.  Of several such settings the one with the most betas of the
   curve judges, and of these the one with the least `D + beta R` on validation,
-  averaged over betas.  Where several curves of a family have a
-  beta in common with such runs, that of the lowest seed and of the most steps
-  is judged.
+  averaged over betas.  Where several curves of a family have a beta in common
+  with such runs, that of the lowest seed and of the most steps is judged.
 
   Args:
     runs: Finished runs of one data set; those that cannot be read are left out.

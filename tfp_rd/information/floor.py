@@ -210,7 +210,7 @@ def _checked(source, distortion, beta):
   if (
     source.ndim != 1
     or distortion.shape[:1] != source.shape
-    or (distortion.ndim != 2)
+    or distortion.ndim != 2
   ):
     raise errors.UserError(
       f'source and distortion have shapes {source.shape} and '

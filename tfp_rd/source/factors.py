@@ -14,7 +14,7 @@ __all__ = ['Factors']
 
 
 @dataclasses.dataclass(frozen=True)
-class Factors:
+class Factors(mixture.OfTemplates):
   """A shape of half the side in one of nine places, pixels flipping.
 
   The label of an image is `9 shape + place`, both uniform and independent.
@@ -66,19 +66,3 @@ class Factors:
       'place': self.mixture.information(labels % 9),
       'both': self.mixture.information(labels),
     }
-
-  def sample(self, num: int, *, seed: int) -> np.ndarray:
-    """Draws independent images `[num, H, W, 1]`."""
-    return self.mixture.sample(num, seed=seed)[0]
-
-  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
-    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
-    return self.mixture.probabilities(num, seed=seed)[0]
-
-  def log_prob(self, images: np.ndarray) -> np.ndarray:
-    """Returns `[N]`, log p*(x) in nats."""
-    return self.mixture.log_prob(images)
-
-  def entropy(self) -> estimate.Estimate:
-    """Returns H; exact up to 4x4 pixels."""
-    return self.mixture.entropy()

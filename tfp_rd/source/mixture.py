@@ -13,7 +13,7 @@ from scipy import special
 
 from tfp_rd.source.estimate import Estimate
 
-__all__ = ['TemplateMixture']
+__all__ = ['OfTemplates', 'TemplateMixture']
 
 # Images of up to 4x4 pixels are enumerated, others are drawn.
 _MOST_ENUMERATED = 16
@@ -122,3 +122,23 @@ class TemplateMixture:
     )
     error = values.std(ddof=1) / math.sqrt(len(values))
     return Estimate(float(values.mean()), float(error))
+
+
+class OfTemplates:
+  """What the sources have in common whose `mixture` is of templates."""
+
+  def sample(self, num: int, *, seed: int) -> np.ndarray:
+    """Draws independent images `[num, H, W, 1]`."""
+    return self.mixture.sample(num, seed=seed)[0]
+
+  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
+    return self.mixture.probabilities(num, seed=seed)[0]
+
+  def log_prob(self, images: np.ndarray) -> np.ndarray:
+    """Returns `[N]`, log p*(x) in nats."""
+    return self.mixture.log_prob(images)
+
+  def entropy(self) -> Estimate:
+    """Returns H; exact up to 4x4 pixels."""
+    return self.mixture.entropy()

@@ -13,7 +13,7 @@ __all__ = ['Templates']
 
 
 @dataclasses.dataclass(frozen=True)
-class Templates:
+class Templates(mixture.OfTemplates):
   """A mixture of binary templates that are drawn once.
 
   Attributes:
@@ -42,22 +42,6 @@ class Templates:
     shape = [self.num_templates, self.side, self.side, 1]
     templates = np.random.RandomState([self.seed, 0]).randint(2, size=shape)
     return mixture.TemplateMixture(templates, self.noise)
-
-  def sample(self, num: int, *, seed: int) -> np.ndarray:
-    """Draws independent images `[num, H, W, 1]`."""
-    return self.mixture.sample(num, seed=seed)[0]
-
-  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
-    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
-    return self.mixture.probabilities(num, seed=seed)[0]
-
-  def log_prob(self, images: np.ndarray) -> np.ndarray:
-    """Returns `[N]`, log p*(x) in nats."""
-    return self.mixture.log_prob(images)
-
-  def entropy(self) -> estimate.Estimate:
-    """Returns H; exact up to 4x4 pixels."""
-    return self.mixture.entropy()
 
   def information(self) -> estimate.Estimate:
     """Returns what an image tells of its template, in nats."""

@@ -90,7 +90,7 @@ def train(source, objectives, recipe=Recipe()) -> list[world_lib.Model]:
     minute on two cores.
 
   Raises:
-    FloatingPointError: A parameter is no longer finite.
+    UserError: A parameter is no longer finite.
   """
   starts = _Starts(len(source), len(objectives), recipe)
   adam = optimizer.Adam(starts.trainable_variables)
@@ -124,6 +124,12 @@ def train(source, objectives, recipe=Recipe()) -> list[world_lib.Model]:
     tf.while_loop(lambda n: n < recipe.num_steps, step, (0,))
 
   run()
+  for variable in starts.trainable_variables:
+    if not np.isfinite(variable).all():
+      raise errors.UserError(
+        'a parameter is no longer finite; lower learning_rate, which is '
+        f'{recipe.learning_rate:g}.'
+      )
   return starts.models()
 
 
