@@ -93,7 +93,7 @@ def test_names_tell_the_run_and_never_begin_with_a_dash():
 def test_values_out_of_range_are_refused_by_name(change):
   ((record, fields),) = change.items()
   if record == 'objective':
-    with pytest.raises(errors.UserError, match='objective'):
+    with pytest.raises(errors.UserError, match='beta_elbo'):
       replaced(objective=fields)
     return
   value = dataclasses.replace(getattr(config.Config(), record), **fields)

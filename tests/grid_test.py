@@ -10,6 +10,7 @@ import pytest
 
 from tfp_rd import (
   architecture,
+  call,
   config,
   errors,
   grid,
@@ -105,7 +106,7 @@ def test_an_integer_and_a_float_beta_are_the_same_run():
 
 def test_annealing_is_a_field_of_the_objective():
   (text,) = grid.beta_elbos([0.5], kl_annealing_steps=10)
-  name, fields = config.parse_call(text)
+  name, fields = call.read(text)
   assert name == 'beta_elbo'
   assert fields == {'beta': 0.5, 'kl_annealing_steps': 10}
 

@@ -28,6 +28,7 @@ LONGER_FILES = {
 PARTS = ('encoder', 'marginal', 'decoder')
 NO_TENSORFLOW = (
   'tfp_rd.architecture',
+  'tfp_rd.call',
   'tfp_rd.cli.__main__',
   'tfp_rd.cli.evaluate',
   'tfp_rd.cli.grid',

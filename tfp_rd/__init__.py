@@ -23,6 +23,7 @@ from tfp_rd.version import __version__
 
 _MODULES = (
   'architecture',
+  'call',
   'compare',
   'compare_table',
   'condition',

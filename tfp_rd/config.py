@@ -6,15 +6,14 @@ numbers are reached (folders, checkpoints, compilation) stands in `Execution`
 and is no part of the identity.  No TensorFlow here.
 """
 
-import ast
 import dataclasses
 import hashlib
 import json
 import math
 import typing
-from typing import Any, Optional
+from typing import Optional
 
-from tfp_rd import errors
+from tfp_rd import call, errors
 
 __all__ = [
   'Config',
@@ -24,7 +23,6 @@ __all__ = [
   'ModelConfig',
   'TrainingConfig',
   'is_curve',
-  'parse_call',
 ]
 
 
@@ -33,7 +31,8 @@ class DataConfig:
   """Which images.
 
   Attributes:
-    dataset: A name of `tfp_rd.dataset.names()`, or the path of a user's file.
+    dataset: A name of `tfp_rd.dataset.names()`, a source with its fields as
+      in `'templates(noise=0.1)'`, or the path of a user's file.
     binarize: How a user's values of 0..255 become bits: `''` (they are bits
       already), `'threshold'` (on from 128) or `'dynamic'` (drawn anew).
     fake_data: Replace the images by random bits of the same shape, for dry
@@ -206,7 +205,7 @@ class Config:
         raise errors.UserError(
           f'eval_betas has {beta}; each must be positive and finite.'
         )
-    parse_call(self.objective)
+    call.read(self.objective)
     _check_choice(self, 'warm_start', ('', 'up', 'down'))
     if bool(self.parent) != bool(self.warm_start):
       raise errors.UserError(
@@ -219,7 +218,7 @@ class Config:
   @property
   def beta(self) -> float:
     """The objective's beta, 1 where it has none."""
-    return float(parse_call(self.objective)[1].get('beta', 1.0))
+    return float(call.read(self.objective)[1].get('beta', 1.0))
 
   def to_json(self) -> str:
     """Returns the canonical text: sorted keys, no spaces to spare."""
@@ -254,7 +253,7 @@ class Config:
   @property
   def name(self) -> str:
     """The run's folder name, such as `run_-+v_beta0.3_1a2b3c4d`."""
-    kind, fields = parse_call(self.objective)
+    kind, fields = call.read(self.objective)
     is_beta_elbo = kind == 'beta_elbo' and set(fields) <= {'beta'}
     label = f'beta{self.beta:g}' if is_beta_elbo else kind
     return f'run_{self.model.architecture}_{label}_{self.identity}'
@@ -263,35 +262,6 @@ class Config:
 def is_curve(objective: str) -> bool:
   """Whether an objective trains the whole curve of a family in one run."""
   return objective.partition('(')[0].strip() == 'multi_rate'
-
-
-def parse_call(text: str) -> tuple[str, dict[str, Any]]:
-  """Reads `name(field=number, ...)` without evaluating anything.
-
-  Args:
-    text: A name, or a call with keyword arguments that are literals.
-
-  Returns:
-    name: The name.
-    fields: Mapping from each keyword to its value.
-
-  Raises:
-    UserError: The text is anything else.
-  """
-  try:
-    node = ast.parse(text.strip(), mode='eval').body
-    if isinstance(node, ast.Name):
-      return node.id, {}
-    if isinstance(node, ast.Call) and not node.args:
-      fields = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
-      if isinstance(node.func, ast.Name) and None not in fields:
-        return node.func.id, fields
-  except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-    pass
-  raise errors.UserError(
-    f'{text!r} is not an objective; write a name with fields, such as '
-    "'beta_elbo(beta=0.5)'."
-  )
 
 
 def _read_record(cls, fields):

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from tfp_rd import call, errors
 from tfp_rd import config as config_lib
-from tfp_rd import errors
 from tfp_rd import run as run_lib
 
 __all__ = [
@@ -205,7 +205,7 @@ def _curves(runs):
 
 
 def _settings(config) -> dict[str, Any]:
-  kind, fields = config_lib.parse_call(config.objective)
+  kind, fields = call.read(config.objective)
   told = ', '.join(f'{k}={v!r}' for k, v in fields.items() if k != 'beta')
   settings = {'objective': f'{kind}({told})' if told else kind}
   settings['warm_start'] = config.warm_start

@@ -8,7 +8,7 @@ import dataclasses
 import statistics
 from collections.abc import Iterable
 
-from tfp_rd import compare_table, errors
+from tfp_rd import call, compare_table, errors
 from tfp_rd import config as config_lib
 from tfp_rd import run as run_lib
 
@@ -83,7 +83,7 @@ def _worth(runs):
 
 
 def _is_separate(config):
-  kind, fields = config_lib.parse_call(config.objective)
+  kind, fields = call.read(config.objective)
   return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
 
 

@@ -50,7 +50,11 @@ def write(run, state, data) -> Mapping[str, Any]:
   names = ('beta', 'rate_nats', 'distortion_nats')
   columns = zip(*examples, strict=True)
   arrays = dict(zip(names, map(np.stack, columns), strict=True))
-  for name in names[1:]:  # Half the space, and a millionth of a nat.
+  if data.source is not None:
+    test = _images(run.config, data, 'test')
+    arrays['log_prob_nats'] = data.source.log_prob(test)
+  for name in arrays.keys() - {'beta'}:
+    # Half the space, and a millionth of a nat.
     arrays[name] = arrays[name].astype(np.float32)
   np.savez_compressed(buffer, **arrays)
   run_lib.write_atomically(run.path / 'examples.npz', buffer.getvalue())
@@ -114,8 +118,20 @@ def _result(run, state, data, points):
       'step': int(state.selection.step) or run.config.training.num_steps,
       'is_averaged': bool(state.selection.is_averaged),
     },
+    **_entropy(data),
     'points': points,
     **{split: first[split] for split in _SPLITS},
+  }
+
+
+def _entropy(data):
+  """Returns what is known of H: nothing but for a source."""
+  if data.source is None:
+    return {}
+  entropy = data.source.entropy()
+  return {
+    'entropy_nats': entropy.nats,
+    'entropy_stderr_nats': entropy.stderr_nats,
   }
 
 

@@ -94,8 +94,8 @@ def checked(
 
   Returns:
     The configuration: steps capped, architecture in canonical letters, every
-    default of the model named, a user's file by its absolute path and with its
-    digest.
+    default of the model named, a source with all of its fields, a user's file
+    by its absolute path and with its digest.
 
   Raises:
     UserError: There is no such architecture or data set.
@@ -107,6 +107,9 @@ def checked(
   if digest:
     path = pathlib.Path(data.dataset).expanduser().resolve()
     data = dataclasses.replace(data, dataset=str(path), sha256=digest)
+  else:
+    text = dataset_lib.canonical(data.dataset)
+    data = dataclasses.replace(data, dataset=text)
   text = str(architecture_lib.parse(config.model.architecture))
   traits = dataset_lib.traits(data)
   model = architecture_lib.resolve(

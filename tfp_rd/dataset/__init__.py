@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Binary images by name or by path: one table, one file a data set.
 
-TensorFlow, tensorflow-datasets, scikit-learn and SciPy are imported only when
-a set that needs them is loaded.  A new set is one module with `TRAITS` and
-`load(data, *, data_dir)`, and one line in the table.
+TensorFlow, tensorflow-datasets and scikit-learn are imported only when a set
+that needs them is loaded.  A new set is one module with `TRAITS` and
+`load(data, *, data_dir)`, and one line in the table.  Sources are named by
+`tfp_rd.source`, with fields as in `'templates(noise=0.1)'`.
 """
 
 import difflib
@@ -13,10 +14,11 @@ import pathlib
 
 from tfp_rd import config as config_lib
 from tfp_rd import errors
-from tfp_rd.dataset import images
+from tfp_rd import source as source_lib
+from tfp_rd.dataset import images, sources
 from tfp_rd.dataset.images import Dataset
 
-__all__ = ['Dataset', 'fingerprint', 'load', 'names', 'traits']
+__all__ = ['Dataset', 'canonical', 'fingerprint', 'load', 'names', 'traits']
 
 _SETS = {
   'digits': 'tfp_rd.dataset.digits',
@@ -33,15 +35,25 @@ _FILES = {
 
 def names() -> tuple[str, ...]:
   """Returns the names of the data sets that come without a path."""
-  return tuple(_SETS)
+  return (*_SETS, *source_lib.names())
+
+
+def canonical(name: str) -> str:
+  """Returns the one text of a set: of a source the name and every field.
+
+  Raises:
+    UserError: It is a source that cannot be.
+  """
+  return repr(source_lib.parse(name)) if source_lib.is_source(name) else name
 
 
 def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
-    data: Which images; `data.dataset` is one of `names()`, or the path of a
-      user's .npz (see `tfp_rd.dataset.arrays`) or of Burda's chardata.mat.
+    data: Which images; `data.dataset` is one of `names()`, a source with its
+      fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
+      Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
       own default.  A set that is not there is downloaded into it.
 
@@ -69,7 +81,7 @@ def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
   if _is_file(data.dataset):
     real = module.load(data)
     return images.fake(images.traits_of(real), name=real.name)
-  return images.fake(module.TRAITS, name=data.dataset)
+  return images.fake(traits(data), name=data.dataset)
 
 
 def fingerprint(path_or_name: str) -> str:
@@ -110,7 +122,7 @@ def traits(data: config_lib.DataConfig) -> images.Traits:
   module = _module(data.dataset)
   if _is_file(data.dataset):
     return images.traits_of(module.load(data))
-  return module.TRAITS
+  return module.traits(data) if module is sources else module.TRAITS
 
 
 def _suffix(name):
@@ -118,17 +130,20 @@ def _suffix(name):
 
 
 def _is_file(name):
-  return name not in _SETS and _suffix(name) in _FILES
+  return _module(name).__name__ in _FILES.values()
 
 
 def _module(name):
+  if source_lib.is_source(name):
+    return sources
   path = _SETS.get(name) or _FILES.get(_suffix(name))
   if path is None:
-    close = difflib.get_close_matches(name, _SETS, n=1)
+    close = difflib.get_close_matches(name.partition('(')[0], names(), n=1)
     guess = f' (did you mean {close[0]!r}?)' if close else ''
     raise errors.UserError(
-      f'there is no data set {name!r}{guess}; choose one of {", ".join(_SETS)},'
-      ' or give the path of a file that ends in .npz or .mat.'
+      f'there is no data set {name!r}{guess}; choose one of '
+      f'{", ".join(names())}, or give the path of a file that ends in .npz or '
+      '.mat.'
     )
   return importlib.import_module(path)
 

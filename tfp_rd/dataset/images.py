@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple, Optional, Union
 import numpy as np
 
 from tfp_rd import errors
+from tfp_rd import source as source_lib
 
 __all__ = [
   'Dataset',
@@ -59,6 +60,7 @@ class Dataset:
     test_labels: Likewise.
     dynamic: Whether `train` holds probabilities.
     dropout: Default dropout rate of nets trained on it.
+    source: The distribution that drew the images, where it is known.
 
   Raises:
     UserError: An array is not as said; the sentence names it.
@@ -73,6 +75,7 @@ class Dataset:
   test_labels: Optional[np.ndarray] = None
   dynamic: bool = False
   dropout: float = 0.0
+  source: Optional[source_lib.Source] = None
 
   def __post_init__(self):
     for split in _SPLITS:
@@ -99,9 +102,12 @@ class Dataset:
 
     Returns:
       `[N, H, W, 1]` in {0, 1}, in the order of the split; drawn once where
-      training draws them anew.
+      training draws them anew, and of a source's endless images of training no
+      more than test has.
     """
     values = getattr(self, split)
+    if self.source is not None:
+      count = min(len(self.test), count or len(self.test))
     if count is not None:
       values = values[np.sort(permutation(len(values), seed=0)[:count])]
     if self.dynamic and split == 'train':

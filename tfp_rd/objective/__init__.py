@@ -17,7 +17,7 @@ import dataclasses
 import importlib
 from typing import Any
 
-from tfp_rd import config, errors
+from tfp_rd import call, errors
 
 __all__ = ['names', 'parse', 'with_beta']
 
@@ -45,20 +45,14 @@ def parse(text: str) -> Any:
   Raises:
     UserError: Unknown objective or field, or a value out of range.
   """
-  name, fields = config.parse_call(text)
+  name, fields = call.read(text)
   if name not in _CLASSES:
     raise errors.UserError(
       f'{name!r} is no objective; choose one of {", ".join(names())}.'
     )
   module, class_name = _CLASSES[name]
   cls = getattr(importlib.import_module(module), class_name)
-  known = [f.name for f in dataclasses.fields(cls)]
-  unknown = sorted(set(fields) - set(known))
-  if unknown:
-    raise errors.UserError(
-      f'{name} has no field {unknown[0]!r}; its fields are {", ".join(known)}.'
-    )
-  return cls(**fields)
+  return call.construct(cls, fields)
 
 
 def with_beta(objective, beta: float):

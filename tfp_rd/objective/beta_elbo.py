@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from tfp_rd import call
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective import field
 
@@ -48,7 +49,7 @@ class BetaElbo:
     object.__setattr__(self, 'kl_annealing_steps', int(self.kl_annealing_steps))
 
   def __repr__(self):
-    return field.as_call(self)
+    return call.write(self)
 
   def players(self, model, seed):
     """Returns the model alone."""

@@ -1,22 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fields of objectives: their canonical text, and checks of their range."""
+"""Checks of the range of an objective's fields."""
 
-import dataclasses
 import math
 
 from tfp_rd import errors
 
-__all__ = ['as_call', 'check_positive']
-
-
-def as_call(objective) -> str:
-  """Returns `name(field=value, ...)`: the first field and what is set."""
-  shown = [
-    f'{field.name}={getattr(objective, field.name)!r}'
-    for n, field in enumerate(dataclasses.fields(objective))
-    if n == 0 or getattr(objective, field.name) != field.default
-  ]
-  return f'{objective.name}({", ".join(shown)})'
+__all__ = ['check_positive']
 
 
 def check_positive(objective, *names, or_zero=False):

@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import errors
+from tfp_rd import call, errors
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective import field
@@ -76,7 +76,7 @@ class MultiRate:
       )
 
   def __repr__(self):
-    return field.as_call(self)
+    return call.write(self)
 
   def players(self, model, seed):
     """Returns the model alone."""

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from tfp_rd import call
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective import field
 
@@ -47,7 +48,7 @@ class TargetRate:
     field.check_positive(self, 'weight')
 
   def __repr__(self):
-    return field.as_call(self)
+    return call.write(self)
 
   def value(self, distortion, rate):
     """Returns the loss of mean distortion and rate; of plain numbers too."""

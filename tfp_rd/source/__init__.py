@@ -3,17 +3,69 @@
 
 A source is a frozen dataclass of plain numbers, and
 
-    sample(num, seed=)          independent images [num, H, W, 1]
+    sample(num, seed=)          independent images, and their labels
     probabilities(num, seed=)   rows from which training draws pixels afresh
     log_prob(images)            log p*(x) in nats
     entropy()                   H in nats, with its standard error
+    information()               what an image tells of its causes, in nats
 
-No TensorFlow here.
+`parse` reads one from its repr.  A new source is one module and one line in the
+table.  No TensorFlow here.
 """
 
+from typing import Union
+
+from tfp_rd import call, errors
+from tfp_rd.source.draws import Draws
 from tfp_rd.source.estimate import Estimate
 from tfp_rd.source.factors import Factors
 from tfp_rd.source.ising import Ising
 from tfp_rd.source.templates import Templates
 
-__all__ = ['Estimate', 'Factors', 'Ising', 'Templates']
+__all__ = [
+  'Draws',
+  'Estimate',
+  'Factors',
+  'Ising',
+  'Source',
+  'Templates',
+  'is_source',
+  'names',
+  'parse',
+]
+
+Source = Union[Factors, Ising, Templates]
+
+_CLASSES = {cls.name: cls for cls in (Templates, Factors, Ising)}
+
+
+def names() -> tuple[str, ...]:
+  """Returns the names that `parse` knows."""
+  return tuple(_CLASSES)
+
+
+def is_source(text: str) -> bool:
+  """Whether a text is the name of a source, or a call of it, well or ill."""
+  name, bracket, _ = text.strip().partition('(')
+  # `ising(1).npz` is a user's file.
+  return name in _CLASSES and (not bracket or text.strip().endswith(')'))
+
+
+def parse(text: str) -> Source:
+  """Reads a source from its repr, without evaluating anything.
+
+  Args:
+    text: As in `'templates(noise=0.1)'`; fields left out have their defaults.
+
+  Returns:
+    The source; `parse(repr(source)) == source`.
+
+  Raises:
+    UserError: Unknown source or field, or a value out of range.
+  """
+  name, fields = call.read(text)
+  if name not in _CLASSES:
+    raise errors.UserError(
+      f'{name!r} is no source; choose one of {", ".join(names())}.'
+    )
+  return call.construct(_CLASSES[name], fields)

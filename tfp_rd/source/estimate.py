@@ -39,14 +39,20 @@ def check_whole(source, name, least, most) -> None:
 
 
 def check_number(source, name, low, high) -> None:
-  """Refuses a field that does not lie strictly between two numbers.
+  """Makes a field a float; it must lie strictly between two numbers.
 
   Raises:
     UserError: It does not.
   """
   value = getattr(source, name)
-  if not isinstance(value, (int, float)) or not low < value < high:
+  if (
+    isinstance(value, bool)
+    or not isinstance(value, (int, float))
+    or not low < value < high
+  ):
     raise errors.UserError(
       f'{name} of {source.name} is {value!r}; expected a number between '
       f'{low:g} and {high:g}.'
     )
+  # Frozen for everyone else; 1 and 1.0 are one value with one text.
+  object.__setattr__(source, name, float(value))

@@ -13,7 +13,7 @@ from tfp_rd.source import estimate, mixture
 __all__ = ['Factors']
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Factors(mixture.OfTemplates):
   """A shape of half the side in one of nine places, pixels flipping.
 

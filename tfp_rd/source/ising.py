@@ -19,15 +19,17 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from tfp_rd import errors
+from tfp_rd import call, errors
 from tfp_rd.source import estimate
+from tfp_rd.source.draws import Draws, as_bits
 
 __all__ = ['Ising']
 
 _LARGEST = 10  # 2^10 states of a row, a matrix of 8 MiB.
+_AT_ONCE = 2**13  # Images drawn at once, each with a table of a row's states.
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Ising:
   """Pixels that like to be as their neighbours are.
 
@@ -35,7 +37,8 @@ class Ising:
     coupling: Of neighbours; 0 is noise, and on large grids order sets in at
       0.44.
     side: Height and width, 2 to 10 pixels.
-    boundary: `'free'`: pixels of the rim have fewer neighbours.
+    boundary: `'free'`: pixels of the rim have fewer neighbours; `'cylinder'`:
+      the last column is a neighbour of the first, for an even side from 4 on.
   """
 
   name: ClassVar[str] = 'ising'
@@ -47,17 +50,44 @@ class Ising:
   def __post_init__(self):
     estimate.check_number(self, 'coupling', -4.0, 4.0)
     estimate.check_whole(self, 'side', 2, _LARGEST)
-    if self.boundary != 'free':
+    if self.boundary not in ('free', 'cylinder'):
       raise errors.UserError(
-        f"boundary of ising is {self.boundary!r}; only 'free' is known."
+        f"boundary of ising is {self.boundary!r}; choose 'free' or 'cylinder'."
+      )
+    # Else a pixel would be its own neighbour's neighbour, and the chessboard
+    # of `probabilities` would have neighbours of one colour.
+    if self._is_cylinder and (self.side < 4 or self.side % 2):
+      raise errors.UserError(
+        f'side of a cylinder is {self.side}; expected an even number from 4 on.'
       )
 
+  def __repr__(self):
+    return call.write(self, whole=True)
+
+  @property
+  def num_labels(self) -> int:
+    """None: an image has no cause but itself."""
+    return 0
+
+  @property
+  def _is_cylinder(self):
+    return self.boundary == 'cylinder'
+
   def log_prob(self, images: np.ndarray) -> np.ndarray:
-    """Returns `[N]`, log p*(x) in nats of images `[N, H, W, 1]`."""
-    spins = 2.0 * np.asarray(images, np.float64)[..., 0] - 1.0
+    """Returns `[N]`, log p*(x) in nats of images `[N, H, W, 1]`.
+
+    Raises:
+      UserError: The images are not of this size, or not of bits.
+    """
+    spins = 2.0 * as_bits(images, (self.side, self.side, 1))[..., 0] - 1.0
     bonds = (spins[:, 1:] * spins[:, :-1]).sum((1, 2))
-    bonds += (spins[:, :, 1:] * spins[:, :, :-1]).sum((1, 2))
+    bonds += self._bonds_in_rows(spins).sum(1)
     return self.coupling * bonds - self._log_partition
+
+  def _bonds_in_rows(self, spins):
+    """Sums `s s'` over neighbours on the last axis of `[..., W]`."""
+    bonds = (spins[..., 1:] * spins[..., :-1]).sum(-1)
+    return bonds + self._is_cylinder * spins[..., 0] * spins[..., -1]
 
   @functools.cached_property
   def _spins(self):
@@ -68,8 +98,7 @@ class Ising:
   @functools.cached_property
   def _row(self):
     """`[2^w]`, log-weight of a row by itself."""
-    s = self._spins
-    return self.coupling * (s[:, 1:] * s[:, :-1]).sum(1)
+    return self.coupling * self._bonds_in_rows(self._spins)
 
   @functools.cached_property
   def _between(self):
@@ -106,15 +135,22 @@ class Ising:
       row = row @ table
     return estimate.Estimate(float(nats))
 
-  def sample(self, num: int, *, seed: int) -> np.ndarray:
+  def sample(self, num: int, *, seed: int) -> Draws:
     """Draws independent images `[num, H, W, 1]`, row after row."""
     rng = np.random.RandomState(seed)
+    parts = [
+      self._sample(min(_AT_ONCE, num - start), rng)
+      for start in range(0, num, _AT_ONCE)
+    ]
+    return Draws(np.concatenate(parts))
+
+  def _sample(self, num, rng):
     rows = [rng.choice(2**self.side, num, p=self._first)]
     for table in self._transitions():
       rows.append(_choose(table.cumsum(1)[rows[-1]], rng))
     return (self._spins[np.stack(rows, 1)][..., None] > 0).astype(np.float32)
 
-  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+  def probabilities(self, num: int, *, seed: int) -> Draws:
     """Draws half of the pixels, and says how probable each other one is.
 
     Those of one colour of a chessboard depend on their neighbours alone, which
@@ -126,15 +162,23 @@ class Ising:
       seed: Of the half that is drawn.
 
     Returns:
-      `[num, H, W, 1]`, probabilities that pixels are on, half of them 0 or 1.
+      Probabilities that pixels are on, half of them 0 or 1.  The colour that is
+      drawn alternates from row to row.
     """
-    images = self.sample(num, seed=seed)
-    spins = np.pad(2 * images[..., 0] - 1, [(0, 0), (1, 1), (1, 1)])
-    around = spins[:, :-2, 1:-1] + spins[:, 2:, 1:-1]
-    around += spins[:, 1:-1, :-2] + spins[:, 1:-1, 2:]
+    images = self.sample(num, seed=seed).images
+    spins = 2 * images[..., 0] - 1
+    around = np.zeros_like(spins)
+    around[:, 1:] += spins[:, :-1]
+    around[:, :-1] += spins[:, 1:]
+    around[:, :, 1:] += spins[:, :, :-1]
+    around[:, :, :-1] += spins[:, :, 1:]
+    if self._is_cylinder:
+      around[:, :, 0] += spins[:, :, -1]
+      around[:, :, -1] += spins[:, :, 0]
     free = special.expit(2 * self.coupling * around)[..., None]
-    is_free = np.indices(images.shape[1:3]).sum(0)[..., None] % 2 == 1
-    return np.where(is_free, free, images).astype(np.float32)
+    squares = np.indices(images.shape[1:3]).sum(0)[..., None] % 2
+    is_free = squares == np.arange(num)[:, None, None, None] % 2
+    return Draws(np.where(is_free, free, images).astype(np.float32))
 
 
 def _choose(cumulative, rng):

@@ -11,6 +11,8 @@ import math
 import numpy as np
 from scipy import special
 
+from tfp_rd import call
+from tfp_rd.source.draws import Draws, as_bits
 from tfp_rd.source.estimate import Estimate
 
 __all__ = ['OfTemplates', 'TemplateMixture']
@@ -18,8 +20,10 @@ __all__ = ['OfTemplates', 'TemplateMixture']
 # Images of up to 4x4 pixels are enumerated, others are drawn.
 _MOST_ENUMERATED = 16
 _NUM_DRAWN = 2**17
-# One seed, three uses that must not share their random numbers.
+_MOST_AT_ONCE = 2**22  # Images times templates, or pixels: 32 MiB.
+# One seed, four uses that must not share their random numbers.
 _ORDER, _SAMPLES = 1, 2  # The templates themselves have 0.
+_FOR_ENTROPY = 1  # Added to that of samples.
 
 
 class TemplateMixture:
@@ -40,24 +44,25 @@ class TemplateMixture:
     noise = self._noise
     return (noise + (1 - 2 * noise) * self.templates).astype(np.float32)
 
-  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
+  def probabilities(self, num: int, *, seed: int) -> Draws:
     """Returns rows whose pixels are drawn at every use, and their templates.
 
     Args:
-      num: Rows; each template has as many as any other, up to one.
+      num: Rows at least; each template has as many as any other.
       seed: Of their order.
 
     Returns:
-      `[num, H, W, 1]`, probabilities that pixels are on, and `[num]`.
+      Probabilities that pixels are on, and the templates' numbers.
     """
-    labels = np.resize(np.arange(len(self.templates)), num)
+    count = len(self.templates)
+    labels = np.repeat(np.arange(count), -(-num // count))
     labels = np.random.RandomState([seed, _ORDER]).permutation(labels)
-    return self._pixels[labels], labels
+    return Draws(self._pixels[labels], labels)
 
   def log_joint(self, images) -> np.ndarray:
     """Returns `[N, K]`, log p*(x, k) in nats."""
     count, size = len(self.templates), math.prod(self.templates.shape[1:])
-    x = np.asarray(images, np.float64).reshape(-1, size)
+    x = as_bits(images, self.templates.shape[1:]).reshape(-1, size)
     t = self.templates.astype(np.float64).reshape(count, size)
     distance = x.sum(1)[:, None] + t.sum(1) - 2 * x @ t.T
     log_odds = math.log(self._noise) - math.log1p(-self._noise)
@@ -69,13 +74,13 @@ class TemplateMixture:
     """Returns `[N]`, log p*(x) in nats."""
     return special.logsumexp(self.log_joint(images), axis=1)
 
-  def sample(self, num, *, seed, role=0):
-    """Draws images `[num, H, W, 1]` and the templates' numbers `[num]`."""
+  def sample(self, num: int, *, seed: int, role: int = 0) -> Draws:
+    """Draws images and the templates' numbers."""
     rng = np.random.RandomState([seed, _SAMPLES + role])
     labels = rng.randint(len(self.templates), size=num)
     probabilities = self._pixels[labels]
     uniform = rng.random_sample(probabilities.shape)
-    return (uniform < probabilities).astype(np.float32), labels
+    return Draws((uniform < probabilities).astype(np.float32), labels)
 
   def information(self, groups) -> Estimate:
     """Measures what an image tells of a function of its template.
@@ -112,14 +117,23 @@ class TemplateMixture:
     """Averages a function of `log p*(x, k)` over images, all or drawn ones."""
     shape = self.templates.shape[1:]
     size = math.prod(shape)
+    rows = max(1, _MOST_AT_ONCE // max(size, len(self.templates)))
     if size <= _MOST_ENUMERATED:
-      bits = np.arange(2**size)[:, None] >> np.arange(size) & 1
-      log_joint = self.log_joint(bits)
-      weights = np.exp(special.logsumexp(log_joint, axis=1))
-      return Estimate(float(weights @ function(log_joint)))
-    values = function(
-      self.log_joint(self.sample(_NUM_DRAWN, seed=0, role=1)[0])
-    )
+      total = 0.0
+      for start in range(0, 2**size, rows):
+        numbers = np.arange(start, min(start + rows, 2**size))
+        bits = numbers[:, None] >> np.arange(size) & 1
+        log_joint = self.log_joint(bits.reshape(-1, *shape))
+        weights = np.exp(special.logsumexp(log_joint, axis=1))
+        total += weights @ function(log_joint)
+      return Estimate(float(total))
+    starts = range(0, _NUM_DRAWN, rows)
+    parts = []
+    for n, start in enumerate(starts):
+      num = min(rows, _NUM_DRAWN - start)
+      drawn = self.sample(num, seed=n, role=_FOR_ENTROPY)
+      parts.append(function(self.log_joint(drawn.images)))
+    values = np.concatenate(parts)
     error = values.std(ddof=1) / math.sqrt(len(values))
     return Estimate(float(values.mean()), float(error))
 
@@ -127,18 +141,30 @@ class TemplateMixture:
 class OfTemplates:
   """What the sources have in common whose `mixture` is of templates."""
 
-  def sample(self, num: int, *, seed: int) -> np.ndarray:
-    """Draws independent images `[num, H, W, 1]`."""
-    return self.mixture.sample(num, seed=seed)[0]
+  def __repr__(self):
+    return call.write(self, whole=True)
 
-  def probabilities(self, num: int, *, seed: int) -> np.ndarray:
-    """Returns `[num, H, W, 1]`, from which pixels are drawn at every use."""
-    return self.mixture.probabilities(num, seed=seed)[0]
+  @property
+  def num_labels(self) -> int:
+    """Labels, which are the templates' numbers."""
+    return len(self.mixture.templates)
+
+  def sample(self, num: int, *, seed: int) -> Draws:
+    """Draws independent images `[num, H, W, 1]` and their labels."""
+    return self.mixture.sample(num, seed=seed)
+
+  def probabilities(self, num: int, *, seed: int) -> Draws:
+    """Returns at least `num` rows from which pixels are drawn at every use."""
+    return self.mixture.probabilities(num, seed=seed)
 
   def log_prob(self, images: np.ndarray) -> np.ndarray:
-    """Returns `[N]`, log p*(x) in nats."""
+    """Returns `[N]`, log p*(x) in nats of images `[N, H, W, 1]`.
+
+    Raises:
+      UserError: The images are not of this size, or not of bits.
+    """
     return self.mixture.log_prob(images)
 
   def entropy(self) -> Estimate:
-    """Returns H; exact up to 4x4 pixels."""
+    """Returns H; exact up to 4x4 pixels, else from 131,072 images."""
     return self.mixture.entropy()

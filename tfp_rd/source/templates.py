@@ -12,7 +12,7 @@ from tfp_rd.source import estimate, mixture
 __all__ = ['Templates']
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Templates(mixture.OfTemplates):
   """A mixture of binary templates that are drawn once.
 

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records written as calls, `name(field=value, ...)`, and read without `eval`.
+
+Objectives and sources are frozen dataclasses of plain numbers with a `name`;
+their text is what configurations and flags hold.  No TensorFlow here.
+"""
+
+import ast
+import dataclasses
+from typing import Any
+
+from tfp_rd import errors
+
+__all__ = ['construct', 'read', 'write']
+
+
+def read(text: str) -> tuple[str, dict[str, Any]]:
+  """Reads `name(field=number, ...)` without evaluating anything.
+
+  Args:
+    text: A name, or a call with keyword arguments that are literals.
+
+  Returns:
+    name: The name.
+    fields: Mapping from each keyword to its value.
+
+  Raises:
+    UserError: The text is anything else.
+  """
+  try:
+    node = ast.parse(text.strip(), mode='eval').body
+    if isinstance(node, ast.Name):
+      return node.id, {}
+    if isinstance(node, ast.Call) and not node.args:
+      fields = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
+      if isinstance(node.func, ast.Name) and None not in fields:
+        return node.func.id, fields
+  except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    pass
+  raise errors.UserError(
+    f'{text!r} cannot be read; write a name, with fields if need be, such as '
+    "'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
+  )
+
+
+def construct(cls, fields: dict[str, Any]):
+  """Makes a record of the fields that were read.
+
+  Raises:
+    UserError: It has no such field, or refuses a value.
+  """
+  known = [field.name for field in dataclasses.fields(cls)]
+  unknown = sorted(set(fields) - set(known))
+  if unknown:
+    raise errors.UserError(
+      f'{cls.name} has no field {unknown[0]!r}; its fields are '
+      f'{", ".join(known)}.'
+    )
+  return cls(**fields)
+
+
+def write(record, *, whole: bool = False) -> str:
+  """Returns `name(field=value, ...)`.
+
+  Args:
+    record: A dataclass with a `name`.
+    whole: Whether to name every field, rather than the first and what differs
+      from its default.
+  """
+  shown = [
+    f'{field.name}={getattr(record, field.name)!r}'
+    for n, field in enumerate(dataclasses.fields(record))
+    if whole or n == 0 or getattr(record, field.name) != field.default
+  ]
+  return f'{record.name}({", ".join(shown)})'

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images drawn from a source, whose entropy and density are known.
+
+Training draws pixels anew at every use, so that there is nothing to over-fit.
+"""
+
+from tfp_rd import source as source_lib
+from tfp_rd.dataset import images
+
+__all__ = ['load', 'traits']
+
+_VALIDATION, _TEST = 1000, 2000
+# Rows of training, at least.  Of templates each row is a template, from which
+# all pixels are drawn; of Ising half of the pixels stay, so that a model of a
+# few thousand steps should hardly meet one of them twice.
+_ROWS = 2**14
+_ROWS_OF_HALVES = 2**17
+# A source's own seed makes its templates; these make the splits.
+_TRAIN_SEED, _VALIDATION_SEED, _TEST_SEED = range(3)
+
+
+def traits(data) -> images.Traits:
+  """Returns what is known of the set; its side is the source's.
+
+  Args:
+    data: `data.dataset` is the text of a source.
+
+  Raises:
+    UserError: There is no such source.
+  """
+  source = source_lib.parse(data.dataset)
+  return images.Traits(
+    (source.side, source.side, 1), num_classes=source.num_labels, dynamic=True
+  )
+
+
+def load(data, *, data_dir: str = '') -> images.Dataset:
+  """Draws 1,000 images for validation and 2,000 for test.
+
+  Args:
+    data: `data.dataset` is the text of a source.
+    data_dir: Ignored; the text says it all.
+
+  Returns:
+    The data set, with its source, and labels where the source has causes.
+
+  Raises:
+    UserError: There is no such source.
+  """
+  del data_dir
+  source = source_lib.parse(data.dataset)
+  rows = _ROWS if source.num_labels else _ROWS_OF_HALVES
+  train = source.probabilities(rows, seed=_TRAIN_SEED)
+  validation = source.sample(_VALIDATION, seed=_VALIDATION_SEED)
+  test = source.sample(_TEST, seed=_TEST_SEED)
+  return images.Dataset(
+    name=source.name,
+    train=train.images,
+    validation=validation.images,
+    test=test.images,
+    train_labels=train.labels,
+    validation_labels=validation.labels,
+    test_labels=test.labels,
+    dynamic=True,
+    source=source,
+  )
