@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import datasets as sklearn_datasets
 
-from tfp_rd import config, dataset, errors
+from tfp_rd import config, dataset, errors, source
 from tfp_rd.dataset import images
 
 SPLITS = ('train', 'validation', 'test')
@@ -70,16 +70,17 @@ def test_importing_the_table_and_loading_digits_leaves_tensorflow_out():
 
 @pytest.mark.parametrize('name', dataset.names())
 def test_fake_data_needs_neither_network_nor_directory(name, monkeypatch):
-  module = importlib.import_module(f'tfp_rd.dataset.{name}')
+  file = 'sources' if name in source.names() else name
+  module = importlib.import_module(f'tfp_rd.dataset.{file}')
   monkeypatch.setattr(module, 'load', None)  # A call would fail.
   data = config.DataConfig(dataset=name, fake_data=True)
   fake = dataset.load(data, data_dir='nowhere')
   assert [len(getattr(fake, s)) for s in SPLITS] == [200, 100, 100]
-  side = 8 if name == 'digits' else 28
+  side = 8 if name == 'digits' or name in source.names() else 28
   assert fake.image_shape == (side, side, 1)
   assert fake.name == name
   assert 0.4 < fake.train.mean() < 0.6
-  assert (fake.train_labels is None) == (name == 'binarized_mnist')
+  assert (fake.train_labels is None) == (name in ('binarized_mnist', 'ising'))
   np.testing.assert_array_equal(fake.test, dataset.load(data).test)
 
 
@@ -183,3 +184,71 @@ def test_the_record_refuses_by_a_sentence(changes, sentence):
 
 def test_the_record_takes_greys_in_train_where_dynamic():
   assert record(train=bits(5) / 2, dynamic=True).dynamic
+
+
+@pytest.mark.parametrize(
+  'text', ['templates(noise=0.1)', 'factors(side=4)', 'ising(coupling=1)']
+)
+def test_a_source_with_its_fields_is_a_data_set(text):
+  loaded = dataset.load(config.DataConfig(text))
+  given = source.parse(text)
+  assert loaded.source == given
+  assert loaded.dynamic
+  assert loaded.image_shape == (given.side, given.side, 1)
+  assert images.traits_of(loaded) == dataset.traits(config.DataConfig(text))
+  for split in ('validation', 'test'):
+    log_prob = given.log_prob(getattr(loaded, split))
+    error = log_prob.std() / np.sqrt(len(log_prob))
+    # The images are of the source, and those of another one would not do.
+    assert abs(log_prob.mean() + given.entropy().nats) < 5 * error
+    other = given.log_prob(1 - getattr(loaded, split))
+    assert other.mean() < log_prob.mean() - 5 * error or given.name == 'ising'
+
+
+def test_the_splits_of_a_source_are_drawn_apart():
+  loaded = dataset.load(config.DataConfig('ising'))
+  pairs = [loaded.validation, loaded.test[:1000], loaded.train[:1000] > 0.5]
+  for one, two in ((0, 1), (0, 2), (1, 2)):
+    assert (pairs[one] != pairs[two]).any(axis=(1, 2, 3)).mean() > 0.9
+
+
+def test_of_endless_training_images_as_many_are_evaluated_as_of_test():
+  loaded = dataset.load(config.DataConfig('templates(side=4)'))
+  seen = loaded.evaluation_images('train')
+  assert seen.shape == loaded.test.shape
+  assert set(np.unique(seen)) == {0, 1}
+  assert len(loaded.evaluation_images('train', count=7)) == 7
+  assert len(loaded.evaluation_images('test', count=7)) == 7
+  # Templates in equal parts, each image another one of it.
+  assert (np.bincount(loaded.train_labels) == 1024).all()
+  log_prob = loaded.source.log_prob(seen)
+  error = log_prob.std() / np.sqrt(len(log_prob))
+  assert abs(log_prob.mean() + loaded.source.entropy().nats) < 5 * error
+
+
+def test_a_source_has_one_text():
+  whole = 'templates(num_templates=16, noise=0.1, side=8, seed=0)'
+  assert dataset.canonical('templates(noise=.1)') == whole
+  assert dataset.canonical('digits') == 'digits'
+
+
+@pytest.mark.parametrize(
+  ('text', 'words'),
+  [
+    ('templates(nose=0.1)', "no field 'nose'"),
+    ('templates(0.1)', 'cannot be read'),
+    ('templates(noise=0.1', "mean 'templates'"),
+    ('template', "mean 'templates'"),
+  ],
+)
+def test_a_source_that_cannot_be_read_is_refused(text, words):
+  with pytest.raises(errors.UserError, match=words):
+    dataset.load(config.DataConfig(text))
+
+
+def test_a_file_with_the_name_of_a_source_is_a_file(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  np.savez('ising(1).npz', train=bits(20), test=bits(5))
+  loaded = dataset.load(config.DataConfig('ising(1).npz'))
+  assert loaded.source is None
+  assert loaded.name == 'ising(1)'

@@ -28,6 +28,7 @@ LONGER_FILES = {
 PARTS = ('encoder', 'marginal', 'decoder')
 NO_TENSORFLOW = (
   'tfp_rd.architecture',
+  'tfp_rd.bounds',
   'tfp_rd.call',
   'tfp_rd.cli.__main__',
   'tfp_rd.cli.evaluate',
@@ -55,9 +56,12 @@ NO_TENSORFLOW = (
   'tfp_rd.preset',
   'tfp_rd.rate_search',
   'tfp_rd.report',
+  'tfp_rd.report_table',
+  'tfp_rd.result_row',
   'tfp_rd.run',
   'tfp_rd.source',
   'tfp_rd.style',
+  'tfp_rd.truth',
   'tfp_rd.toy.figure',
   'tfp_rd.toy.world',
 )

@@ -68,7 +68,9 @@ def drawn_anew(given, num):
 
 @pytest.mark.parametrize('small', SMALL, ids=name)
 @pytest.mark.parametrize(
-  'draw', [lambda s, n: s.sample(n, seed=0).images, drawn_anew], ids=['sample', 'rows']
+  'draw',
+  [lambda s, n: s.sample(n, seed=0).images, drawn_anew],
+  ids=['sample', 'rows'],
 )
 def test_samples_have_the_density(small, draw):
   num = 40_000
@@ -94,7 +96,9 @@ def test_the_entropy_of_large_images_is_the_mean_of_their_log_prob(large):
 
 @pytest.mark.parametrize('large', LARGE, ids=name)
 def test_seeds_give_other_images_and_the_same_again(large):
-  first, again, other = (large.sample(50, seed=seed).images for seed in (0, 0, 1))
+  first, again, other = (
+    large.sample(50, seed=seed).images for seed in (0, 0, 1)
+  )
   np.testing.assert_array_equal(first, again)
   assert (first != other).any()
   assert first.shape == (50, 8, 8, 1)

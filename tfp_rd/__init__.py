@@ -57,6 +57,7 @@ _MODULES = (
   'testing',
   'toy',
   'train',
+  'truth',
 )
 _NAMES = {
   'Architecture': 'architecture',

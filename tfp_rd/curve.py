@@ -7,7 +7,6 @@ A column is the test split's unless its name says other: `train_rate_nats`.
 
 import collections
 import dataclasses
-import math
 import pathlib
 import warnings
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from tfp_rd import call, errors
+from tfp_rd import call, errors, result_row
 from tfp_rd import config as config_lib
 from tfp_rd import run as run_lib
 
@@ -26,9 +25,6 @@ __all__ = [
   'load_curves',
 ]
 
-_VALUES = ('rate', 'distortion', 'elbo')
-_MEASURED = [f'{v}{e}_nats' for v in _VALUES for e in ('', '_stderr')]
-_PREFIXES = {'test': '', 'train': 'train_', 'validation': 'validation_'}
 # Settings that are always told; others where they differ among the runs.
 _SETTINGS = ('objective', 'size', 'num_steps')
 
@@ -90,11 +86,13 @@ class Collection(NamedTuple):
     curves: For each data set, its curves in the order of the architectures.
     num_runs: Runs behind them.
     corrupt: For each run that was left out, a sentence that names it.
+    infeasible: For each point that no model can have, a sentence.
   """
 
   curves: Mapping[config_lib.DataConfig, tuple[Curve, ...]]
   num_runs: int
   corrupt: tuple[str, ...]
+  infeasible: tuple[str, ...]
 
 
 def collect(root: run_lib.Path) -> Collection:
@@ -109,18 +107,19 @@ def collect(root: run_lib.Path) -> Collection:
   Raises:
     UserError: There is no such folder.
   """
-  found, corrupt = {}, []
+  found, corrupt, infeasible = {}, [], []
   for run in run_lib.runs_below(root):
     if run.is_done and run.config not in found:
       try:
-        found[run.config] = _rows(run)
+        found[run.config] = result_row.rows(run)
+        infeasible += result_row.infeasible(run, found[run.config])
       except errors.UserError as e:
         corrupt.append(str(e))
   by_data = collections.defaultdict(dict)
   for config in found:
     by_data[config.data][config] = found[config]
   curves = {data: _curves(by_data[data]) for data in by_data}
-  return Collection(curves, len(found), tuple(corrupt))
+  return Collection(curves, len(found), tuple(corrupt), tuple(infeasible))
 
 
 def load_curves(
@@ -152,36 +151,6 @@ def load_curves(
       f'{root} holds runs of several data sets; choose one by data=: {choice}.'
     )
   return found.curves[choice[0]]
-
-
-def _rows(run):
-  """One mapping from column to number for each point of a run."""
-  result = run.result
-  try:
-    num_pixels = math.prod(result.get('image_shape') or [math.nan])
-    return [_row(entry, num_pixels) for entry in result['points']]
-  except (ValueError, KeyError, TypeError, ArithmeticError) as e:
-    path = run.path / 'result.json'
-    raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
-
-
-def _row(entry, num_pixels):
-  row = {'beta': float(entry['beta'])}
-  for split, prefix in _PREFIXES.items():
-    row[f'{prefix}num_examples'] = int(entry[split]['num_examples'])
-    for name in _MEASURED:
-      row[f'{prefix}{name}'] = _number(entry[split], name)
-    bits = -row[f'{prefix}elbo_nats'] / math.log(2)
-    row[f'{prefix}bpp'] = bits / num_pixels
-  return row
-
-
-def _number(fields, name):
-  if fields[name] is None and name.endswith('stderr_nats'):
-    return math.nan  # A single image has no standard error.
-  if not math.isfinite(fields[name]):
-    raise ValueError(f'{name} is {fields[name]}')
-  return float(fields[name])
 
 
 def _curves(runs):
@@ -235,11 +204,13 @@ def _average(by_seed):
   measured = [key for key in first if key.endswith(('_nats', 'bpp'))]
   point = {key: first[key] for key in first if key not in measured}
   point |= {'num_seeds': len(by_seed), 'seeds': sorted(by_seed)}
+  if 'is_infeasible' in first:
+    point['is_infeasible'] = any(r['is_infeasible'] for r in by_seed.values())
   for key in measured:
     values = np.array([row[key] for row in by_seed.values()])
     point[key] = values.mean().item()
     prefix, _, value = key.removesuffix('_nats').rpartition('_')
-    if value in _VALUES:
+    if value in result_row.VALUES:
       name = f'{prefix}_seed_std_{value}_nats'.removeprefix('_')
       point[name] = values.std(ddof=1).item() if len(values) > 1 else None
   return {k: None if v != v else v for k, v in point.items()}  # NaN != NaN.

@@ -1,20 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diagonal D = H - R of the best ELBO, and points below it.
+"""The diagonal D = H - R: the true one, or that of the best ELBO.
 
 No TensorFlow here.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple, TYPE_CHECKING
 
-from tfp_rd import curve as curve_lib
 from tfp_rd import errors
 
-__all__ = ['below_diagonal', 'best_point']
+if TYPE_CHECKING:
+  from tfp_rd import curve as curve_lib
+
+__all__ = ['Diagonal', 'below_diagonal', 'best_point', 'diagonal_of']
+
+
+class Diagonal(NamedTuple):
+  """Where D + R is the same.
+
+  Attributes:
+    nats: D + R.
+    stderr_nats: Its standard error.
+    is_true: Whether it is the entropy of the source, which no model is below,
+      rather than the best -ELBO.
+  """
+
+  nats: float
+  stderr_nats: float
+  is_true: bool
+
+
+def diagonal_of(curves: 'Sequence[curve_lib.Curve]') -> Diagonal:
+  """Returns the true diagonal where the entropy is known, else the best one's.
+
+  Raises:
+    UserError: There are no points.
+  """
+  best, index = best_point(curves)
+  is_true = 'entropy_nats' in best.results
+  name, sign = ('entropy', 1) if is_true else ('elbo', -1)
+  nats, stderr = (
+    best.column(f'{name}{suffix}_nats')[index] for suffix in ('', '_stderr')
+  )
+  return Diagonal(float(sign * nats), float(stderr), is_true)
 
 
 def best_point(
-  curves: Sequence[curve_lib.Curve],
-) -> tuple[curve_lib.Curve, int]:
+  curves: 'Sequence[curve_lib.Curve]',
+) -> 'tuple[curve_lib.Curve, int]':
   """Select the point with the highest ELBO on the validation split.
 
   Returns:
@@ -31,12 +64,13 @@ def best_point(
 
 
 def below_diagonal(
-  curves: Sequence[curve_lib.Curve], *, num_stderrs: float = 4.0
-) -> list[tuple[curve_lib.Curve, int]]:
+  curves: 'Sequence[curve_lib.Curve]', *, num_stderrs: float = 4.0
+) -> 'list[tuple[curve_lib.Curve, int]]':
   """List the test points that are too good beside the best on validation.
 
   A point's own standard error of the ELBO is the measure.  All models saw the
   same images, which makes this cautious: differences vary less than that.
+  Where the entropy is known, `tfp_rd.truth` tests each point against it.
 
   Args:
     curves: Of one data set.

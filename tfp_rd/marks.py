@@ -59,6 +59,9 @@ def draw_points(ax, curve, value):
         clip_on=False, **{'zorder': 4, **look, **more},
       )  # fmt: skip
       label = ''  # One line of the legend for a family.
+  wrong = np.array(curve.results.get('is_infeasible', [False] * len(curve)))
+  if wrong.any():
+    ax.plot(rate[wrong], height[wrong], clip_on=False, **style.CROSS)
 
 
 def draw_gaps(ax, family):
@@ -91,5 +94,8 @@ def explanation(curves) -> str:
     ),
     'bars: one standard error over images': True,
     'pale: spread over seeds': has_spread,
+    'crosses: below the true diagonal, which no model can be': any(
+      any(c.results.get('is_infeasible', ())) for c in curves
+    ),
   }
   return '; '.join(text for text, is_there in told.items() if is_there)

@@ -13,7 +13,7 @@ from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
-from tfp_rd import compare_table, diagonal, frontier, marks, style
+from tfp_rd import bounds, compare_table, diagonal, marks, style
 from tfp_rd import curve as curve_lib
 from tfp_rd import run as run_lib
 
@@ -39,10 +39,12 @@ def rate_distortion_plane(
 ) -> 'axes_lib.Axes':
   """Draw every point of the plane with its errors, and what bounds them.
 
-  The diagonal `D = H - R` is that of the point which is best on validation,
-  H its -ELBO on test; the staircase and its convex hull are those of all
-  points.  Thin bars are standard errors over examples, wide pale ones the
-  standard deviation over seeds.
+  The diagonal is `D = H - R` with H the entropy of the source where it is
+  known: what lies below is shaded, and a point that is there beyond chance is
+  crossed out.  Else H is the -ELBO on test of the point which is best on
+  validation.  The staircase and its convex hull are those of all points.  Thin
+  bars are standard errors over examples, wide pale ones the standard deviation
+  over seeds.
 
   Args:
     curves: Of one data set, as from `tfp_rd.load_curves`.
@@ -54,14 +56,14 @@ def rate_distortion_plane(
   Raises:
     UserError: There are no points.
   """
-  diagonal.best_point(curves)  # Refuses before anything is drawn.
+  bar = diagonal.diagonal_of(curves)  # Refuses before anything is drawn.
   if ax is None:
     figure = style.new_figure(7.5, 5.2)
     ax = figure.add_axes((0.08, 0.11, 0.65, 0.85))
   for curve in curves:
     marks.draw_points(ax, curve, 'distortion')
-  _draw_frontier(ax, *_plane(curves))
-  _draw_diagonal(ax, curves)
+  bounds.draw_frontier(ax, *_plane(curves))
+  bounds.draw_diagonal(ax, bar)
   style.dress(ax, 'distortion D (nats)')
   heading = ', '.join(style.PARTS)
   style.legend(ax, heading=heading, loc='upper left', anchor=(1.01, 1.03))
@@ -84,7 +86,7 @@ def staircases(
   Raises:
     UserError: There are no points.
   """
-  diagonal.best_point(curves)
+  bar = diagonal.diagonal_of(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.73))
   letters = style.LETTERS[part]
@@ -92,7 +94,7 @@ def staircases(
     chosen = [c for c in curves if c.name[style.PARTS.index(part)] == sign]
     if chosen:
       _draw_letter(ax, *_plane(chosen), sign, letter)
-  _draw_diagonal(ax, curves, labelled=False)
+  bounds.draw_diagonal(ax, bar, labelled=False)
   style.dress(ax, 'distortion D (nats)')
   style.title(ax, f'by {part}', pad=22)
   style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=len(letters))
@@ -114,14 +116,13 @@ def elbo_against_rate(
   Raises:
     UserError: There are no points.
   """
-  best, index = diagonal.best_point(curves)
+  bar = diagonal.diagonal_of(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
   for curve in curves:
     marks.draw_points(ax, curve, 'elbo')
-  entropy = -best.column('elbo_nats')[index]
-  ax.axhline(entropy, color=style.BLACK, lw=1, ls=':', zorder=1)
   style.dress(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
+  bounds.draw_level(ax, bar)
   return ax
 
 
@@ -214,35 +215,6 @@ def _draw_letter(ax, rate, distortion, sign, letter):
     mec=letter.colour, mfc=letter.fill, alpha=0.55, zorder=3, clip_on=False,
   )  # fmt: skip
   ax.plot(
-    *_stairs(rate, distortion), color=letter.colour, ls=letter.dashes, lw=1.8,
-    label=f'{sign}  {letter.title}', zorder=4,
+    *bounds.stairs(rate, distortion), color=letter.colour, ls=letter.dashes,
+    lw=1.8, label=f'{sign}  {letter.title}', zorder=4,
   )  # fmt: skip
-
-
-def _draw_frontier(ax, rate, distortion):
-  ax.plot(
-    *_stairs(rate, distortion), color=style.BLACK, lw=1.2, zorder=3,
-    label='Pareto staircase',
-  )  # fmt: skip
-  hull = frontier.lower_hull(rate, distortion)
-  ax.plot(
-    rate[hull], distortion[hull], color=style.GREY, lw=3, alpha=0.6, zorder=1,
-    label='its convex hull',
-  )  # fmt: skip
-
-
-def _draw_diagonal(ax, curves, *, labelled=True):
-  best, index = diagonal.best_point(curves)
-  entropy = -best.column('elbo_nats')[index]
-  label = f'D = {style.BEST} {style.MINUS} R, {style.BEST} = {entropy:.2f}'
-  ax.plot(
-    (0, entropy), (entropy, 0), color=style.BLACK, lw=1, ls=':', zorder=1,
-    label=label if labelled else '',
-  )  # fmt: skip
-
-
-def _stairs(rate, distortion):
-  """Corners of the staircase, which goes on level up to the largest rate."""
-  steps = frontier.pareto(rate, distortion)
-  x = np.repeat(np.r_[rate[steps], rate.max()], 2)[1:-1]
-  return x, np.repeat(distortion[steps], 2)

@@ -107,9 +107,8 @@ class Run:
 
   @property
   def examples(self) -> Mapping[str, np.ndarray]:
-    """Arrays of `examples.npz`: `beta [P]`, `rate_nats` and `distortion_nats`
-    `[P, N]` of the test split, and `log_prob_nats [N]`, log p*(x), where the
-    images come from a source.
+    """Arrays of `examples.npz`: `beta [P]`; of the test split `rate_nats` and
+    `distortion_nats` `[P, N]`, and `log_prob_nats [N]`, log p*(x) of a source.
 
     Raises:
       UserError: The file is missing or cannot be read.

@@ -12,7 +12,9 @@ from typing import NamedTuple
 __all__ = [
   'BEST',
   'BLACK',
+  'CROSS',
   'GREY',
+  'INFEASIBLE',
   'LETTERS',
   'Letter',
   'MINUS',
@@ -63,6 +65,12 @@ BEST = '\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}'  # The best -ELBO.
 MINUS = '\N{MINUS SIGN}'
 # A point beside a curve of its family.
 RING = {'markersize': 9.5, 'markeredgewidth': 0.9, 'markerfacecolor': 'none'}
+# A point that cannot be, and where no point can be.
+CROSS = {
+  **{'ls': 'none', 'marker': 'x', 'color': '#d00000', 'markersize': 13},
+  **{'markeredgewidth': 1.8, 'zorder': 6},
+}
+INFEASIBLE = {'facecolor': '#f1f1f1', 'edgecolor': 'none', 'zorder': 0}
 _FONT_SIZE = 9.5
 
 

@@ -47,8 +47,9 @@ def write(run_root: str, report_dir: str) -> None:
   """Writes the report and prints the paths of what it left.
 
   Raises:
-    UserError: There is no finished run, or one is corrupt: the report is then
-      written without it.
+    UserError: There is no finished run; or one is corrupt, and the report is
+      written without it; or one is below the entropy of its images, and the
+      report is written with it.
     OSError: The report cannot be written.
   """
   report = report_lib.write_report(run_root, report_dir)
@@ -56,12 +57,21 @@ def write(run_root: str, report_dir: str) -> None:
     program.say(sentence)
   for path in report.paths:
     print(path)
+  problems = []
   if report.corrupt:
-    raise errors.UserError(
+    problems.append(
       f'{len(report.corrupt)} corrupt and left out of the report: '
       f'{" ".join(report.corrupt)} `tfp-rd grid` or `tfp-rd train` sets such a '
       'file aside and does the run again.'
     )
+  if report.infeasible:
+    problems.append(
+      f'{len(report.infeasible)} below the true diagonal, crossed out in the '
+      f'figure: {" ".join(report.infeasible)} No model can be there: a density '
+      'that does not sum to one, or images that are not of the source.'
+    )
+  if problems:
+    raise errors.UserError(' '.join(problems))
 
 
 def _define(flag_values):

@@ -6,12 +6,14 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, Optional, Union
+from typing import BinaryIO, NamedTuple, Optional, TYPE_CHECKING, Union
 
 import numpy as np
 
 from tfp_rd import errors
-from tfp_rd import source as source_lib
+
+if TYPE_CHECKING:
+  from tfp_rd import source as source_lib
 
 __all__ = [
   'Dataset',
@@ -75,7 +77,7 @@ class Dataset:
   test_labels: Optional[np.ndarray] = None
   dynamic: bool = False
   dropout: float = 0.0
-  source: Optional[source_lib.Source] = None
+  source: 'Optional[source_lib.Source]' = None
 
   def __post_init__(self):
     for split in _SPLITS:

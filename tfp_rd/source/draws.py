@@ -37,7 +37,8 @@ def as_bits(images, shape) -> np.ndarray:
   if images.ndim != 4 or images.shape[1:] != tuple(shape):
     raise errors.UserError(
       f'images have shape {list(images.shape)}; expected '
-      f'{["N", *shape]}'.replace("'", '') + '.'
+      f'{["N", *shape]}'.replace("'", '')
+      + '.'
     )
   if not ((images == 0) | (images == 1)).all():
     raise errors.UserError('images hold values other than 0 and 1.')

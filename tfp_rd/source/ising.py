@@ -21,7 +21,7 @@ from scipy import special
 
 from tfp_rd import call, errors
 from tfp_rd.source import estimate
-from tfp_rd.source.draws import Draws, as_bits
+from tfp_rd.source.draws import as_bits, Draws
 
 __all__ = ['Ising']
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from tfp_rd import call
-from tfp_rd.source.draws import Draws, as_bits
+from tfp_rd.source.draws import as_bits, Draws
 from tfp_rd.source.estimate import Estimate
 
 __all__ = ['OfTemplates', 'TemplateMixture']

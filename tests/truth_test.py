@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Points are held against the entropy of their source, and the lie is seen."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfp_rd import config as config_lib
+from tfp_rd import curve as curve_lib
+from tfp_rd import diagonal, plot, report, source, style, truth
+from tfp_rd import point as point_lib
+from tfp_rd import run as run_lib
+from tfp_rd.cli import report as report_program
+from tfp_rd.cli import train as train_program
+
+DATA = config_lib.DataConfig(repr(source.Templates(side=4)))
+SOURCE = source.parse(DATA.dataset)
+
+
+def fabricate(root, *, excess, beta=1.0, seed=0, spoil=None):
+  """Makes a finished run of D + R - H = `excess`, but for its noise."""
+  config = config_lib.Config(
+    data=DATA, objective=f'beta_elbo(beta={beta!r})', seed=seed
+  )
+  run = run_lib.create_run(root, config)
+  rng = np.random.default_rng(seed)
+  log_prob = SOURCE.log_prob(SOURCE.sample(400, seed=2).images)
+  rate = rng.gamma(3.0, size=400)
+  noise = rng.normal(size=400)
+  noise = 0.2 * (noise - noise.mean()) / noise.std(ddof=1)  # Error 0.01.
+  distortion = excess - log_prob - rate + noise
+  record = point_lib.Point.from_examples(
+    rate, distortion, num_samples=1
+  ).to_dict()
+  splits = dict.fromkeys(('train', 'validation', 'test'), record)
+  arrays = {
+    'beta': np.array([beta]),
+    'rate_nats': rate[None],
+    'distortion_nats': distortion[None],
+    'log_prob_nats': log_prob,
+  }
+  if spoil:
+    spoil(arrays)
+  np.savez(run.path / 'examples.npz', **arrays)
+  result = {
+    'schema': 1,
+    'image_shape': [4, 4, 1],
+    'entropy_nats': SOURCE.entropy().nats,
+    'entropy_stderr_nats': 0.0,
+    'points': [{'beta': beta, **splits}],
+    **splits,
+  }
+  run_lib.write_atomically(run.path / 'result.json', json.dumps(result))
+  return run
+
+
+def draw(tmp_path):
+  """Draws the report of `tmp_path / 'runs'`; returns status and page."""
+  folder = tmp_path / 'report'
+  flags = [f'--run_root={tmp_path / "runs"}', f'--report_dir={folder}']
+  status = report_program.main(flags)
+  return status, (folder / 'table.md').read_text()
+
+
+def test_the_excess_is_paired_and_its_error_small():
+  log_prob = np.array([-3.0, -5.0, -9.0, -4.0])
+  noise = np.array([0.1, -0.1, 0.3, -0.3])
+  (found,) = truth.excesses(
+    {
+      'rate_nats': np.full([1, 4], 2.0),
+      'distortion_nats': (-2.0 - log_prob + noise + 0.25)[None],
+      'log_prob_nats': log_prob,
+    }
+  )
+  assert found.nats == pytest.approx(0.25)
+  assert found.stderr_nats == pytest.approx(noise.std(ddof=1) / 2)
+  assert not found.is_infeasible
+
+
+@pytest.mark.parametrize(
+  ('nats', 'stderr', 'wrong'),
+  [
+    (-0.039, 0.01, False),
+    (-0.043, 0.01, True),
+    (-0.0005, 0.0, False),  # An exact model in float32.
+    (-0.0015, 0.0, True),
+    (-5.0, np.nan, False),  # A single image says nothing.
+    (1.0, 0.01, False),
+  ],
+)
+def test_four_standard_errors_are_left_to_chance(nats, stderr, wrong):
+  assert truth.Excess(nats, stderr).is_infeasible == wrong
+
+
+def test_a_fair_grid_is_drawn_with_the_true_diagonal(tmp_path, capsys):
+  for beta, excess in ((0.5, 0.4), (1.0, 0.0), (2.0, 0.1)):
+    fabricate(tmp_path / 'runs', beta=beta, excess=excess)
+  status, page = draw(tmp_path)
+  assert status == 0
+  assert 'below' not in page
+  assert f'is {SOURCE.entropy().nats:.4f} nats, exact' in page
+  assert '0.400 ± 0.010' in page
+  assert '| test D + R \N{MINUS SIGN} H (nats) |' in page
+  capsys.readouterr()
+  curves = curve_lib.load_curves(tmp_path / 'runs')
+  bar = diagonal.diagonal_of(curves)
+  assert bar == (pytest.approx(SOURCE.entropy().nats), 0.0, True)
+  np.testing.assert_allclose(
+    curves[0].column('excess_nats'), [0.4, 0, 0.1], atol=1e-9
+  )
+  ax = plot.rate_distortion_plane(curves)
+  labels = [text.get_text() for text in ax.get_legend().get_texts()]
+  assert 'no model is here' in labels
+  assert f'D = H \N{MINUS SIGN} R, H = {bar.nats:.2f}' in labels
+  assert not crosses(ax)
+
+
+def crosses(ax):
+  marker = style.CROSS['marker']
+  return [line for line in ax.get_lines() if line.get_marker() == marker]
+
+
+def test_a_point_below_the_truth_is_crossed_out_and_fails(tmp_path, capsys):
+  fabricate(tmp_path / 'runs', beta=0.5, excess=0.4)
+  lie = fabricate(tmp_path / 'runs', beta=1.0, excess=-0.1)
+  # Unpaired, the lie is less than one standard error.
+  assert lie.points('test')[1.0].elbo_stderr_nats > 0.1
+  status, page = draw(tmp_path)
+  assert status == 1
+  said = capsys.readouterr().err
+  assert f'{lie.path.name} at beta 1 has D + R - H = -0.100 ± 0.010' in said
+  assert page.count('below the truth') == 1
+  curves = curve_lib.load_curves(tmp_path / 'runs')
+  for draw_panel in (plot.rate_distortion_plane, plot.elbo_against_rate):
+    (cross,) = crosses(draw_panel(curves))
+    assert cross.get_xdata() == lie.points('test')[1.0].rate_nats
+  assert (tmp_path / 'report' / 'rd_plane.png').stat().st_size > 10_000
+  found = report.write_report(tmp_path / 'runs', tmp_path / 'report')
+  assert len(found.infeasible) == 1
+  assert not found.below_diagonal
+
+
+def test_a_lie_is_not_hidden_by_other_seeds(tmp_path):
+  for seed in range(3):
+    fabricate(tmp_path / 'runs', seed=seed, excess=-0.1 if seed == 1 else 0.5)
+  (curve,) = curve_lib.load_curves(tmp_path / 'runs')
+  assert curve.results['excess_nats'] == (pytest.approx(0.3),)
+  assert curve.results['is_infeasible'] == (True,)
+
+
+@pytest.mark.parametrize(
+  'spoil',
+  [
+    lambda arrays: arrays.pop('log_prob_nats'),
+    lambda arrays: arrays.update(log_prob_nats=arrays['log_prob_nats'][:7]),
+    lambda arrays: arrays.update(rate_nats=arrays['rate_nats'][:, :7]),
+    lambda arrays: arrays.update(
+      rate_nats=np.tile(arrays['rate_nats'], [2, 1])
+    ),
+  ],
+  ids=['no truth', 'other truth', 'other images', 'other points'],
+)
+def test_a_run_that_cannot_be_tested_is_left_out(tmp_path, spoil):
+  good = fabricate(tmp_path / 'runs', excess=0.1)
+  bad = fabricate(tmp_path / 'runs', excess=0.1, beta=2.0, spoil=spoil)
+  found = curve_lib.collect(tmp_path / 'runs')
+  (sentence,) = found.corrupt
+  assert bad.path.name in sentence
+  assert good.path.name not in sentence
+  assert found.num_runs == 1
+
+
+def test_a_run_on_a_source_keeps_the_truth_of_each_test_image(tmp_path):
+  dry = ['--max_steps=2', '--eval_samples=2', '--eval_examples=50']
+  flags = ['--dataset=factors(side=4)', f'--run_root={tmp_path}', *dry]
+  assert train_program.main(flags) == 0
+  (run,) = run_lib.runs_below(tmp_path)
+  text = 'factors(num_shapes=8, noise=0.05, side=4, seed=0)'
+  assert run.config.data.dataset == text
+  given = source.parse(text)
+  assert run.result['entropy_nats'] == given.entropy().nats
+  log_prob = run.examples['log_prob_nats']
+  assert log_prob.shape == run.examples['rate_nats'].shape[1:] == (50,)
+  assert abs(-log_prob.mean() - given.entropy().nats) < 2
+  (curve,) = curve_lib.load_curves(tmp_path)
+  # Two steps are far from the truth, and on its good side.
+  assert curve.results['excess_nats'][0] > 1
+
+
+def test_fake_images_have_no_truth(tmp_path):
+  dry = ['--max_steps=2', '--eval_samples=2', '--fake_data']
+  assert (
+    train_program.main(['--dataset=ising', f'--run_root={tmp_path}', *dry]) == 0
+  )
+  (run,) = run_lib.runs_below(tmp_path)
+  assert 'entropy_nats' not in run.result
+  assert 'log_prob_nats' not in run.examples
+  status = report_program.main(
+    [f'--run_root={tmp_path}', f'--report_dir={tmp_path / "report"}']
+  )
+  assert status == 0
