@@ -41,6 +41,7 @@ _MODULES = (
   'information',
   'layer',
   'marginal',
+  'measure',
   'model',
   'network',
   'objective',

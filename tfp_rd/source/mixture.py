@@ -12,14 +12,13 @@ import numpy as np
 from scipy import special
 
 from tfp_rd import call
+from tfp_rd.source import enumeration
 from tfp_rd.source.draws import as_bits, Draws
 from tfp_rd.source.estimate import Estimate
 
 __all__ = ['OfTemplates', 'TemplateMixture']
 
-# Images of up to 4x4 pixels are enumerated, others are drawn.
-_MOST_ENUMERATED = 16
-_NUM_DRAWN = 2**17
+_NUM_DRAWN = 2**17  # Where images are too many to be enumerated.
 _MOST_AT_ONCE = 2**22  # Images times templates, or pixels: 32 MiB.
 # One seed, four uses that must not share their random numbers.
 _ORDER, _SAMPLES = 1, 2  # The templates themselves have 0.
@@ -118,12 +117,11 @@ class TemplateMixture:
     shape = self.templates.shape[1:]
     size = math.prod(shape)
     rows = max(1, _MOST_AT_ONCE // max(size, len(self.templates)))
-    if size <= _MOST_ENUMERATED:
+    if size <= enumeration.MOST_PIXELS:
       total = 0.0
       for start in range(0, 2**size, rows):
         numbers = np.arange(start, min(start + rows, 2**size))
-        bits = numbers[:, None] >> np.arange(size) & 1
-        log_joint = self.log_joint(bits.reshape(-1, *shape))
+        log_joint = self.log_joint(enumeration.numbered(numbers, shape))
         weights = np.exp(special.logsumexp(log_joint, axis=1))
         total += weights @ function(log_joint)
       return Estimate(float(total))

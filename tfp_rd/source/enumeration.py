@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every image that there is, for sources small enough to be summed over."""
+
+import numpy as np
+
+from tfp_rd import errors
+
+__all__ = ['MOST_PIXELS', 'every_image', 'numbered']
+
+MOST_PIXELS = 16  # 65,536 images.
+
+
+def every_image(source) -> tuple[np.ndarray, np.ndarray]:
+  """Returns all images of a source's size and their log-probabilities.
+
+  Args:
+    source: Of at most 4x4 pixels.
+
+  Returns:
+    images: `[2^(H W), H, W, 1]` float32.
+    log_prob: `[2^(H W)]`, log p*(x) in nats.
+
+  Raises:
+    UserError: The images are too many.
+  """
+  num_pixels = source.side**2
+  if num_pixels > MOST_PIXELS:
+    raise errors.UserError(
+      f'{source!r} has images of {num_pixels} pixels, and 2^{num_pixels} of '
+      f'them; only up to {MOST_PIXELS} pixels (side=4) can be summed over.'
+    )
+  images = numbered(np.arange(2**num_pixels), (source.side, source.side, 1))
+  return images, source.log_prob(images)
+
+
+def numbered(numbers, shape) -> np.ndarray:
+  """Returns float32 images `[N, *shape]` whose bits are those of integers."""
+  size = int(np.prod(shape))
+  bits = np.asarray(numbers)[:, None] >> np.arange(size) & 1
+  return bits.reshape(-1, *shape).astype(np.float32)
