@@ -10,7 +10,7 @@ from absl import flags
 
 from tfp_rd import preset
 from tfp_rd.cli import __main__ as dispatcher
-from tfp_rd.cli import evaluate, grid, report, sample, toy, train
+from tfp_rd.cli import evaluate, grid, report, sample, shares, toy, train
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = [
@@ -24,6 +24,7 @@ PROGRAMS = {
   'grid': grid,
   'report': report,
   'sample': sample,
+  'shares': shares,
   'toy': toy,
   'train': train,
 }

@@ -54,6 +54,7 @@ _MODULES = (
   'rate_search',
   'report',
   'run',
+  'shares',
   'source',
   'testing',
   'toy',

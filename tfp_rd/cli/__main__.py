@@ -20,6 +20,7 @@ _PROGRAMS = {
   'evaluate': 'rate, distortion and ELBO of trained models',
   'report': 'figures and tables of finished runs, without TensorFlow',
   'sample': 'reconstructions and generations of a run, as a picture',
+  'shares': 'who loses what, on images that can be summed over',
   'toy': "the paper's toy world, every number by enumeration",
 }
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integrals of many functions at once, each on a grid as fine as it needs.
+"""Integrals of many positive functions, on grids as fine as each needs them.
 
-The trapezoidal rule errs exponentially little for smooth functions that vanish
-at the rim, once its step is that of their narrowest bump.  So each function's
-grid is halved until its integral no longer changes, and only where it has any
-mass: bumps may be a hundredth of the box.
+The hat function of a node of a grid is a weighted sum of those of the grid of
+half the step, of which `w_o = 2^-|o|` belongs to the node at the offset o:
+
+    hat(z) = sum_o w_o hat'(z - o step / 2),   o in {-1, 0, 1}^k
+
+So any node may be replaced by finer ones, without its neighbours, and hats
+still sum to one; each contributes `weight f(node) step^k`.  Where samples are
+dense the grid begins fine, and it is halved where that changes what is summed.
 """
 
 import itertools
@@ -15,11 +19,15 @@ import numpy as np
 __all__ = ['Integrals', 'MOST_DIMENSIONS', 'log_integrals']
 
 MOST_DIMENSIONS = 2
-# Points this many nats below a function's peak are left out: 6 deviations of a
-# bump, so that one is found whose deviation is an eighth of the first step.
+_FIRST = 32  # Nodes of the first grid along each dimension.
+_LEVELS = 24  # Halvings for which there are whole numbers.
+_SAMPLES_A_NODE = 16
+# A node is done where halving changes its part by less than this part of it, or
+# where the function is so many nats below its peak: six deviations of a bump,
+# of which one that lies between the nodes is thereby noticed.
+_RESOLVED = 0.03
 _DEPTH = 18.0
-_MOST_HALVINGS = 7
-_MOST_POINTS = 4_000_000
+_MOST_NODES = 4_000_000
 
 
 class Integrals(NamedTuple):
@@ -27,79 +35,186 @@ class Integrals(NamedTuple):
 
   Attributes:
     log_values: `[F]`.
-    changes: `[F]`, what the last halving of its grid changed in each.
+    changes: `[F]`, what the last halving changed in each: more than the error
+      that is left, infinite where nodes became too many.
   """
 
   log_values: np.ndarray
   changes: np.ndarray
 
 
-def log_integrals(integrand, low, high, *, num_points, tolerance) -> Integrals:
-  """Integrates positive functions over a box.
+class _Nodes(NamedTuple):
+  """Nodes, in whole numbers of the finest step.
+
+  Attributes:
+    which: `[P]`, the number of the function.
+    level: `[P]`, of halvings.
+    place: `[P, k]`.
+    weight: `[P]`.
+  """
+
+  which: np.ndarray
+  level: np.ndarray
+  place: np.ndarray
+  weight: np.ndarray
+
+  def take(self, chosen):
+    """Returns some of the nodes."""
+    return _Nodes(*(array[chosen] for array in self))
+
+  def halved(self):
+    """Returns nodes `[P 3^k]`, those that replace each in turn."""
+    k = self.place.shape[1]
+    offsets = np.array([*itertools.product((-1, 0, 1), repeat=k)])
+    num = len(offsets)
+    step = 2 ** (_LEVELS - 1 - self.level)
+    place = self.place[:, None] + step[:, None, None] * offsets
+    weight = self.weight[:, None] * 0.5 ** np.abs(offsets).sum(1)
+    return _Nodes(
+      self.which.repeat(num),
+      self.level.repeat(num) + 1,
+      place.reshape(-1, k),
+      weight.ravel(),
+    )
+
+  def merged(self):
+    """Returns each node once with the sum of its weights, and the places."""
+    columns = (self.which, self.level, *self.place.T)
+    order = np.lexsort(columns)
+    sorted_columns = [column[order] for column in columns]
+    is_new = np.ones(len(order), bool)
+    is_new[1:] = np.any([np.diff(c) != 0 for c in sorted_columns], axis=0)
+    inverse = np.empty(len(order), int)
+    inverse[order] = is_new.cumsum() - 1
+    once = self.take(order[is_new])
+    return once._replace(weight=np.bincount(inverse, self.weight)), inverse
+
+
+def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
+  """Integrates positive functions over all of space.
 
   Args:
     integrand: Has `num` F, the number of functions; `everywhere(points)`, their
       logarithms `[F, P]` at `[P, k]`; and `at(which, points)`, the logarithm of
       one function `[P]` at each point.
-    low: `[k]`, where the box begins.
-    high: `[k]`, where it ends.
-    num_points: Of the first grid along each dimension.
+    samples: `[M, k]`, where the functions have their mass, if coarsely.
+    rim: What is left around the samples, as a part of their range.
     tolerance: Change of an integral's logarithm at which it is done.
 
   Returns:
-    The integrals.  Changes above the tolerance say that the halvings were too
-    many or the points too numerous.
+    The integrals.
 
-  Costs F `num_points^k` values, and for each halving some `20^k` a bump.
+  Costs a few thousand values of all functions, and then of each, for two
+  dimensions, some ten thousand a bump.
   """
-  step = (high - low) / (num_points - 1)
-  axes = [np.arange(num_points)] * len(low)
-  nodes = np.stack(np.meshgrid(*axes, indexing='ij'), -1).reshape(-1, len(low))
-  values = integrand.everywhere(_points(nodes, low, step))
-  found = np.logaddexp.reduce(values, axis=1) + np.log(step).sum()
-  is_active = values > values.max(1, keepdims=True) - _DEPTH
-  which, places = np.nonzero(is_active)
-  nodes, changes = nodes[places], np.full(integrand.num, np.inf)
-  for _ in range(_MOST_HALVINGS):
-    which, nodes = _halve(which, nodes)
-    if len(which) > _MOST_POINTS:
+  box = _Box.around(samples, rim)
+  start = _start(box, samples)
+  log_f = integrand.everywhere(box.points(start)).ravel()
+  num, size = integrand.num, len(start.which)
+  nodes = _Nodes(
+    np.arange(num).repeat(size),
+    *(np.concatenate([array] * num) for array in start[1:]),
+  )
+  peaks = log_f.reshape(num, size).max(1)
+  done, changes = np.zeros(num), np.full(num, np.inf)
+  part = nodes.weight * box.cell(nodes) * np.exp(log_f - peaks[nodes.which])
+  while len(part) and len(part) < _MOST_NODES and nodes.level.max() < _LEVELS:
+    before = done + np.bincount(nodes.which, part, minlength=num)
+    finer = nodes.halved()
+    once, inverse = finer.merged()
+    log_f = integrand.at(once.which, box.points(once))
+    # Sums are in units of the peak that is known, which may grow.
+    grown = np.maximum(peaks, _greatest(log_f, once.which, num))
+    shrink = np.exp(peaks - grown)
+    done, before, part = (
+      done * shrink,
+      before * shrink,
+      part * shrink[nodes.which],
+    )
+    peaks = grown
+    log_f = log_f - peaks[once.which]
+    parts = finer.weight * box.cell(finer) * np.exp(log_f)[inverse]
+    parts = parts.reshape(len(part), -1)
+    sums = parts.sum(1)
+    after = done + np.bincount(nodes.which, sums, minlength=num)
+    here = np.unique(nodes.which)
+    changes[here] = np.abs(np.log(after[here] / before[here]))
+    highest = log_f[inverse].reshape(parts.shape).max(1)
+    goes_on = (
+      (changes[nodes.which] > tolerance)
+      & (np.abs(sums - part) > _RESOLVED * sums)
+      & (highest > -_DEPTH)
+    )
+    # The error falls with the square of the step: Richardson's extrapolation.
+    sums += (sums - part) / 3
+    done += np.bincount(nodes.which[~goes_on], sums[~goes_on], minlength=num)
+    kept = np.repeat(goes_on, parts.shape[1])
+    nodes, places = finer.take(kept).merged()
+    part = np.bincount(places, parts.ravel()[kept])
+  done += np.bincount(nodes.which, part, minlength=num)
+  changes[np.unique(nodes.which)] = np.inf
+  return Integrals(np.log(done) + peaks, changes)
+
+
+class _Box(NamedTuple):
+  """From whole numbers to points: `low` and the finest `step`, `[k]`."""
+
+  low: np.ndarray
+  step: np.ndarray
+
+  @classmethod
+  def around(cls, samples, rim):
+    """Spans the samples and a rim, by the first grid."""
+    low, high = samples.min(0), samples.max(0)
+    rim = rim * (high - low)
+    size = (_FIRST - 1) * 2.0**_LEVELS
+    return cls(low - rim, (high - low + 2 * rim) / size)
+
+  def points(self, nodes):
+    """Returns `[P, k]` float32."""
+    return (self.low + nodes.place * self.step).astype(np.float32)
+
+  def cell(self, nodes):
+    """Returns `[P]`, the volume that belongs to a node of its level."""
+    lengths = self.step * 2.0 ** (_LEVELS - nodes.level)[:, None]
+    return lengths.prod(1)
+
+
+def _start(box, samples):
+  """Returns nodes of which none has many samples about it."""
+  k = samples.shape[1]
+  axes = [np.arange(_FIRST) * 2**_LEVELS] * k
+  place = np.stack(np.meshgrid(*axes, indexing='ij'), -1).reshape(-1, k)
+  zeros = np.zeros(len(place), int)
+  nodes = _Nodes(zeros, zeros, place, np.ones(len(place)))
+  scaled = (samples - box.low) / box.step
+  leaves = []
+  for level in range(_LEVELS):
+    is_full = _count(nodes, scaled, 2 ** (_LEVELS - level)) > _SAMPLES_A_NODE
+    leaves.append(nodes.take(~is_full))
+    if not is_full.any():
       break
-    step = step / 2
-    values = integrand.at(which, _points(nodes, low, step))
-    totals, peaks = _reduce(values, which, integrand.num)
-    here = np.unique(which)
-    after = totals[here] + np.log(step).sum()
-    changes[here] = np.abs(after - found[here])
-    found[here] = after
-    kept = (changes[which] > tolerance) & (values > peaks[which] - _DEPTH)
-    which, nodes = which[kept], nodes[kept]
-    if not len(which):
-      break
-  return Integrals(found, changes)
+    nodes, _ = nodes.take(is_full).halved().merged()
+  else:
+    leaves.append(nodes)
+  return _Nodes(*map(np.concatenate, zip(*leaves, strict=True)))
 
 
-def _points(nodes, low, step):
-  return (low + nodes * step).astype(np.float32)
+def _count(nodes, scaled, step):
+  """Counts the samples within a step of each node, along every axis."""
+  k = scaled.shape[1]
+  floors = np.floor(scaled / step).astype(int)
+  corners = np.array([*itertools.product((0, 1), repeat=k)])
+  found = (floors[:, None] + corners).reshape(-1, k)
+  every = np.concatenate([nodes.place // step, found])
+  _, inverse = np.unique(every, axis=0, return_inverse=True)
+  inverse = inverse.ravel()
+  counts = np.bincount(inverse[len(nodes.place) :], minlength=inverse.max() + 1)
+  return counts[inverse[: len(nodes.place)]]
 
 
-def _halve(which, nodes):
-  """Returns the nodes of half the step at and around each node."""
-  k = nodes.shape[1]
-  around = np.array([*itertools.product((-1, 0, 1), repeat=k)])
-  children = (2 * nodes[:, np.newaxis] + around).reshape(-1, k)
-  owners = np.repeat(which, len(around))
-  # One integer a node, so that each is kept once.
-  least, span = children.min(0), np.ptp(children, axis=0) + 1
-  shape = (owners.max() + 1, *span)
-  keys = np.ravel_multi_index((owners, *(children - least).T), shape)
-  owners, *coordinates = np.unravel_index(np.unique(keys), shape)
-  return owners, np.stack(coordinates, -1) + least
-
-
-def _reduce(values, which, num):
-  """Returns the log of the sum of exponentials of each function, and peaks."""
-  peaks = np.full(num, -np.inf)
-  np.maximum.at(peaks, which, values)
-  sums = np.bincount(which, np.exp(values - peaks[which]), minlength=num)
-  with np.errstate(divide='ignore'):  # Functions that are done have no points.
-    return np.log(sums) + peaks, peaks
+def _greatest(values, which, num):
+  """Returns `[num]`, the greatest of the values of each function."""
+  greatest = np.full(num, -np.inf)
+  np.maximum.at(greatest, which, values)
+  return greatest

@@ -17,7 +17,7 @@ from typing import Union
 
 from tfp_rd import call, errors
 from tfp_rd.source.draws import Draws
-from tfp_rd.source.enumeration import every_image
+from tfp_rd.source.enumeration import check_enumerable, every_image
 from tfp_rd.source.estimate import Estimate
 from tfp_rd.source.factors import Factors
 from tfp_rd.source.ising import Ising
@@ -30,6 +30,7 @@ __all__ = [
   'Ising',
   'Source',
   'Templates',
+  'check_enumerable',
   'every_image',
   'is_source',
   'names',

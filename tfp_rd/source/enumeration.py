@@ -5,7 +5,7 @@ import numpy as np
 
 from tfp_rd import errors
 
-__all__ = ['MOST_PIXELS', 'every_image', 'numbered']
+__all__ = ['MOST_PIXELS', 'check_enumerable', 'every_image', 'numbered']
 
 MOST_PIXELS = 16  # 65,536 images.
 
@@ -23,14 +23,24 @@ def every_image(source) -> tuple[np.ndarray, np.ndarray]:
   Raises:
     UserError: The images are too many.
   """
+  check_enumerable(source)
+  shape = (source.side, source.side, 1)
+  images = numbered(np.arange(2**source.side**2), shape)
+  return images, source.log_prob(images)
+
+
+def check_enumerable(source) -> None:
+  """Refuses a source whose images are too many to be summed over.
+
+  Raises:
+    UserError: They are.
+  """
   num_pixels = source.side**2
   if num_pixels > MOST_PIXELS:
     raise errors.UserError(
       f'{source!r} has images of {num_pixels} pixels, and 2^{num_pixels} of '
       f'them; only up to {MOST_PIXELS} pixels (side=4) can be summed over.'
     )
-  images = numbered(np.arange(2**num_pixels), (source.side, source.side, 1))
-  return images, source.log_prob(images)
 
 
 def numbered(numbers, shape) -> np.ndarray:
