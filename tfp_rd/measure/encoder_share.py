@@ -35,7 +35,8 @@ class EncoderShare(NamedTuple):
 
   Attributes:
     share: D + beta R less that of the best encoder, paired over images.
-    best: The least D + beta R of any encoder; at beta 1 the mean of -log p(x).
+    best: The least D + beta R of any encoder.
+    best_nats: `[N]`, the same of each image; at beta 1 it is -log p(x).
     quadrature_error_nats: What the last halving of its grid changed in the
       integral of an image, on average: more than the error that is left.
     marginal_mass: The integral of m(z) by the same sums; 1 if all is well.
@@ -43,6 +44,7 @@ class EncoderShare(NamedTuple):
 
   share: Estimate
   best: Estimate
+  best_nats: np.ndarray
   quadrature_error_nats: float
   marginal_mass: float
 
@@ -83,6 +85,7 @@ def encoder_share(
   return EncoderShare(
     share=_mean(own - best),
     best=_mean(best),
+    best_nats=best,
     quadrature_error_nats=float(beta * integrals.changes[:-1].mean()),
     marginal_mass=float(np.exp(integrals.log_values[-1])),
   )

@@ -108,52 +108,84 @@ def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
   dimensions, some ten thousand a bump.
   """
   box = _Box.around(samples, rim)
-  start = _start(box, samples)
-  log_f = integrand.everywhere(box.points(start)).ravel()
-  num, size = integrand.num, len(start.which)
-  nodes = _Nodes(
-    np.arange(num).repeat(size),
-    *(np.concatenate([array] * num) for array in start[1:]),
-  )
-  peaks = log_f.reshape(num, size).max(1)
-  done, changes = np.zeros(num), np.full(num, np.inf)
-  part = nodes.weight * box.cell(nodes) * np.exp(log_f - peaks[nodes.which])
-  while len(part) and len(part) < _MOST_NODES and nodes.level.max() < _LEVELS:
-    before = done + np.bincount(nodes.which, part, minlength=num)
+  sums = _Sums(integrand, box, tolerance)
+  nodes, parts = sums.begin(_start(box, samples))
+  while 0 < len(parts) < _MOST_NODES and nodes.level.max() < _LEVELS:
+    nodes, parts = sums.halve(nodes, parts)
+  return sums.end(nodes, parts)
+
+
+class _Sums:
+  """What is summed so far, in units of the greatest value of each function."""
+
+  def __init__(self, integrand, box, tolerance):
+    self._integrand, self._box, self._tolerance = integrand, box, tolerance
+    self._peaks = np.full(integrand.num, -np.inf)
+    self._done = np.zeros(integrand.num)
+    self._changes = np.full(integrand.num, np.inf)
+
+  def begin(self, start):
+    """Returns nodes of all functions, and what each contributes."""
+    num, size = self._integrand.num, len(start.which)
+    values = self._integrand.everywhere(self._box.points(start))
+    self._peaks = values.max(1)
+    nodes = _Nodes(
+      np.arange(num).repeat(size),
+      *(np.concatenate([array] * num) for array in start[1:]),
+    )
+    scaled = np.exp(values.ravel() - self._peaks[nodes.which])
+    return nodes, nodes.weight * self._box.cell(nodes) * scaled
+
+  def halve(self, nodes, parts):
+    """Halves the steps of nodes; returns those that go on, and their parts."""
     finer = nodes.halved()
     once, inverse = finer.merged()
-    log_f = integrand.at(once.which, box.points(once))
-    # Sums are in units of the peak that is known, which may grow.
-    grown = np.maximum(peaks, _greatest(log_f, once.which, num))
-    shrink = np.exp(peaks - grown)
-    done, before, part = (
-      done * shrink,
-      before * shrink,
-      part * shrink[nodes.which],
-    )
-    peaks = grown
-    log_f = log_f - peaks[once.which]
-    parts = finer.weight * box.cell(finer) * np.exp(log_f)[inverse]
-    parts = parts.reshape(len(part), -1)
-    sums = parts.sum(1)
-    after = done + np.bincount(nodes.which, sums, minlength=num)
-    here = np.unique(nodes.which)
-    changes[here] = np.abs(np.log(after[here] / before[here]))
-    highest = log_f[inverse].reshape(parts.shape).max(1)
+    values = self._integrand.at(once.which, self._box.points(once))
+    parts = parts * self._rescale(values, once.which)[nodes.which]
+    values = (values - self._peaks[once.which])[inverse]
+    finer_parts = finer.weight * self._box.cell(finer) * np.exp(values)
+    of_node = (len(parts), -1)
+    sums = finer_parts.reshape(of_node).sum(1)
+    self._compare(nodes.which, parts, sums)
     goes_on = (
-      (changes[nodes.which] > tolerance)
-      & (np.abs(sums - part) > _RESOLVED * sums)
-      & (highest > -_DEPTH)
+      (self._changes[nodes.which] > self._tolerance)
+      & (np.abs(sums - parts) > _RESOLVED * sums)
+      & (values.reshape(of_node).max(1) > -_DEPTH)
     )
     # The error falls with the square of the step: Richardson's extrapolation.
-    sums += (sums - part) / 3
-    done += np.bincount(nodes.which[~goes_on], sums[~goes_on], minlength=num)
-    kept = np.repeat(goes_on, parts.shape[1])
-    nodes, places = finer.take(kept).merged()
-    part = np.bincount(places, parts.ravel()[kept])
-  done += np.bincount(nodes.which, part, minlength=num)
-  changes[np.unique(nodes.which)] = np.inf
-  return Integrals(np.log(done) + peaks, changes)
+    better = sums + (sums - parts) / 3
+    self._done += self._total(nodes.which[~goes_on], better[~goes_on])
+    kept = np.repeat(goes_on, len(values) // len(parts))
+    remaining, places = finer.take(kept).merged()
+    return remaining, np.bincount(places, finer_parts[kept])
+
+  def end(self, nodes, parts):
+    """Returns the integrals; nodes that are left were too many."""
+    done = self._done + self._total(nodes.which, parts)
+    self._changes[np.unique(nodes.which)] = np.inf
+    return Integrals(np.log(done) + self._peaks, self._changes)
+
+  def _total(self, which, parts):
+    return np.bincount(which, parts, minlength=self._integrand.num)
+
+  def _rescale(self, values, which):
+    """Takes greater peaks into account; returns by what sums were divided."""
+    peaks = self._peaks.copy()
+    np.maximum.at(peaks, which, values)
+    shrink = np.exp(self._peaks - peaks)
+    self._peaks = peaks
+    self._done *= shrink
+    return shrink
+
+  def _compare(self, which, before, after):
+    """Notes what a halving changed in the integrals."""
+    here = np.unique(which)
+    before, after = (
+      (self._done + self._total(which, parts))[here]
+      for parts in (before, after)
+    )
+    with np.errstate(divide='ignore'):  # What was not seen before.
+      self._changes[here] = np.abs(np.log(after) - np.log(before))
 
 
 class _Box(NamedTuple):
@@ -211,10 +243,3 @@ def _count(nodes, scaled, step):
   inverse = inverse.ravel()
   counts = np.bincount(inverse[len(nodes.place) :], minlength=inverse.max() + 1)
   return counts[inverse[: len(nodes.place)]]
-
-
-def _greatest(values, which, num):
-  """Returns `[num]`, the greatest of the values of each function."""
-  greatest = np.full(num, -np.inf)
-  np.maximum.at(greatest, which, values)
-  return greatest
