@@ -75,3 +75,27 @@ def test_the_parts_in_your_own_model(monkeypatch, capsys):
   ]
   assert abs(namespace['floor'] + 2.58) < 0.01
   assert namespace['images'].shape == (10, 8, 8, 1)
+
+
+def test_worlds_with_known_answers(monkeypatch, capsys):
+  monkeypatch.setenv('MPLBACKEND', 'agg')
+  namespace = execute(named('worlds'), num_steps=2)
+  printed = capsys.readouterr().out
+  assert 'nan' not in printed
+  assert len(namespace['columns'].axes) == 15
+  assert re.findall(r'^(\S+)  R .* D \+ R - H', printed, re.MULTILINE) == [
+    *('---', '--v', '-+-'),
+  ]
+  # What is exact does not depend on training.
+  truth, estimate = namespace['truth'], namespace['estimate']
+  for name in ('rate', 'distortion'):
+    error = 5 * getattr(estimate, f'{name}_stderr_nats')
+    exact = getattr(truth, f'{name}_nats')
+    assert abs(getattr(estimate, f'{name}_nats') - exact) < error
+  floor = namespace['floor']
+  assert (floor.upper_nats - floor.lower_nats < 1e-3).all()
+  assert abs(namespace['H'] - 5.9325) < 1e-4
+  for lost, best in namespace['shares'].values():
+    total = lost.marginal.nats + lost.decoder.nats
+    assert abs(total - lost.excess.nats) < 1e-9
+    assert abs(best.marginal_mass - 1) < 0.01

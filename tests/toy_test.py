@@ -2,9 +2,12 @@
 """The toy world is the paper's, and every number of it is exact."""
 
 import json
+import pathlib
+import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfp_rd import errors, information
 from tfp_rd.cli import toy
@@ -91,7 +94,7 @@ def trained():
     target_rate.TargetRate(0.5, 3.0),
   ]
   recipe = starts.Recipe(num_starts=4, num_steps=8000)
-  models = starts.train(WORLD.source, objectives, recipe)
+  models = starts.train(WORLD.source, objectives, recipe=recipe)
   return [world_lib.measure(WORLD, model) for model in models]
 
 
@@ -117,17 +120,49 @@ def test_the_elbo_ignores_its_code_and_the_target_rate_does_not(trained):
 def test_starts_and_objectives_do_not_touch_each_other():
   recipe = starts.Recipe(num_starts=3, num_steps=50)
   objectives = [beta_elbo.BetaElbo(), target_rate.TargetRate(0.5, 3.0)]
-  together = starts.train(WORLD.source, objectives, recipe)
-  (alone,) = starts.train(WORLD.source, objectives[1:], recipe)
+  together = starts.train(WORLD.source, objectives, recipe=recipe)
+  (alone,) = starts.train(WORLD.source, objectives[1:], recipe=recipe)
   for one, other in zip(together[1], alone, strict=True):
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_a_start_does_not_touch_the_others(monkeypatch):
+  recipe = starts.Recipe(num_starts=3, num_steps=50)
+  objective = target_rate.TargetRate(0.5, 3.0)
+  (before,) = starts.train(WORLD.source, [objective], recipe=recipe)
+  normal = tf.random.stateless_normal
+
+  def first_is_other(shape, *args, **kwargs):
+    scale = tf.constant([3.0, 1.0, 1.0])[:, tf.newaxis]
+    return scale * normal(shape, *args, **kwargs)
+
+  monkeypatch.setattr(tf.random, 'stateless_normal', first_is_other)
+  (after,) = starts.train(WORLD.source, [objective], recipe=recipe)
+  for one, other in zip(before, after, strict=True):
+    np.testing.assert_allclose(one[1:], other[1:], rtol=1e-5, atol=1e-9)
+    assert np.abs(one[0] - other[0]).max() > 1e-3
+
+
+def test_the_document_has_the_numbers_of_the_last_run():
+  docs = pathlib.Path(__file__).parents[1] / 'docs'
+  found = json.loads((docs / 'toy.json').read_text())
+  lines = (docs / 'known_answers.md').read_text().splitlines()
+  start = next(n for n, ln in enumerate(lines) if ln.startswith('| optimum'))
+  for measures, line in zip(found.values(), lines[start:], strict=False):
+    told = [float(n) for n in re.findall(r'-?\d\.\d{3,4}(?= \|)', line)]
+    digits = [4, 4, 4, 4, 4, 3]
+    expected = [
+      round(value, n) + 0.0
+      for value, n in zip(measures.values(), digits, strict=True)
+    ]
+    assert told[:6] == pytest.approx(expected, abs=1e-9), line
 
 
 def test_the_paper_s_printed_subscripts_cannot_draw_two_humps():
   recipe = starts.Recipe(
     num_starts=3, num_steps=8000, parametrization='condition'
   )
-  (model,) = starts.train(WORLD.source, [beta_elbo.BetaElbo()], recipe)
+  (model,) = starts.train(WORLD.source, [beta_elbo.BetaElbo()], recipe=recipe)
   # A decoder of one hump needs its code for the other.
   assert (world_lib.measure(WORLD, model).rate_nats > 0.3).all()
 
@@ -143,7 +178,7 @@ def test_a_recipe_that_cannot_be_is_refused(field):
 def test_a_training_that_blows_up_names_the_learning_rate():
   recipe = starts.Recipe(num_starts=2, num_steps=20, learning_rate=1e30)
   with pytest.raises(errors.UserError, match='learning_rate'):
-    starts.train(WORLD.source, [beta_elbo.BetaElbo()], recipe)
+    starts.train(WORLD.source, [beta_elbo.BetaElbo()], recipe=recipe)
 
 
 def test_the_program_leaves_figure_and_numbers(tmp_path, capsys):
@@ -170,7 +205,7 @@ def test_the_typical_start_is_that_of_the_median():
 
 def test_the_figure_has_the_paper_s_rows():
   model = world_lib.optimum(WORLD)
-  drawn = figure.draw(WORLD, [model, model], ['one', 'two'])
+  drawn = figure.draw(WORLD, [model, model], titles=['one', 'two'])
   assert len(drawn.axes) == 10
   encoder, decoder, seen = (ax.images[0].get_array() for ax in drawn.axes[4::2])
   np.testing.assert_allclose(encoder, model.encoder.T)

@@ -42,6 +42,7 @@ def fit(
   objective=None,
   num_steps=1000,
   seed=0,
+  dynamic=False,
   batch_size=_DEFAULTS.batch_size,
   learning_rate=_DEFAULTS.learning_rate,
   normalize_gradients=False,
@@ -64,6 +65,8 @@ def fit(
     objective: An objective; `BetaElbo(beta=1)` by default.
     num_steps: Steps of the optimiser.
     seed: An integer or a pair, from which all randomness follows.
+    dynamic: Whether `images` are probabilities that pixels are on, as in a
+      `Dataset` that says so, and drawn anew at every use.
     batch_size: Images a step.
     learning_rate: Adam's rate; linear to 0 from half of the steps on.
     normalize_gradients: Divide each variable's gradient by its norm.
@@ -99,6 +102,7 @@ def fit(
     objective,
     batch_size=batch_size,
     steps_per_call=steps_per_call,
+    dynamic=dynamic,
     normalize_gradients=normalize_gradients,
     weight_averaging=weight_averaging,
     precision=precision,
@@ -120,7 +124,7 @@ def fit(
     dtype=model.dtype or 'float32',
   )
   if run_dir is not None:
-    _claim(run_dir, program, inputs, schedule)
+    _claim(run_dir, program, inputs, schedule, dynamic=dynamic)
   metrics = loop.train_program(
     loop.State(program),
     inputs,
@@ -138,11 +142,12 @@ def fit(
   )
 
 
-def _claim(run_dir, program, inputs, schedule):
+def _claim(run_dir, program, inputs, schedule, *, dynamic):
   """Writes into a folder what is trained there, or refuses another's folder."""
   what = {
     'objective': repr(program.objective),
     'batch_size': program.batch_size,
+    **({'dynamic': True} if dynamic else {}),
     'num_steps': schedule.num_steps,
     'validate_every': schedule.validate_every,
     'learning_rate': float(inputs.learning_rate),

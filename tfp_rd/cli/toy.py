@@ -110,9 +110,9 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     seed=flag_values.seed,
     **{name: flag_values[name].value for name in names},
   )
-  trained = starts.train(world.source, list(objectives.values()), recipe)
+  trained = starts.train(world.source, list(objectives.values()), recipe=recipe)
   models = {'optimum': world_lib.optimum(world)}
-  print(_line('', *_HEADER, 'z* found'))
+  print(_line('', *_HEADER, 'z* found', 'least R', 'greatest R'))
   optimum = world_lib.measure(world, models['optimum'])
   above = world_lib.above_floor(world, models['optimum'])
   print(_line('optimum', *optimum, above))
@@ -124,7 +124,9 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     count = int((found.information_z_zstar_nats >= least).sum())
     above = world_lib.above_floor(world, models[name])
     share = f'{count} of {recipe.num_starts}'
-    print(_line(name, *(values[middle] for values in found), above, share))
+    rates = found.rate_nats
+    typical = (values[middle] for values in found)
+    print(_line(name, *typical, above, share, rates.min(), rates.max()))
   _write(pathlib.Path(flag_values.report_dir), world, models)
 
 
@@ -160,7 +162,9 @@ def _write(folder, world, models):
   }
   folder.mkdir(parents=True, exist_ok=True)
   titles = [name.replace('_', ' ') for name in models]
-  plot.save(figure.draw(world, models.values(), titles), folder / 'toy.png')
+  plot.save(
+    figure.draw(world, models.values(), titles=titles), folder / 'toy.png'
+  )
   run_lib.write_atomically(
     folder / 'toy.json', json.dumps(measures, indent=1, allow_nan=False) + '\n'
   )

@@ -28,7 +28,7 @@ _ROWS = (
 )
 
 
-def draw(world, models, titles):
+def draw(world, models, *, titles):
   """Draws the columns.
 
   Args:

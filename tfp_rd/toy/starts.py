@@ -73,7 +73,7 @@ class Recipe:
         )
 
 
-def train(source, objectives, recipe=Recipe()) -> list[world_lib.Model]:
+def train(source, objectives, *, recipe=Recipe()) -> list[world_lib.Model]:
   """Train every start of every objective in one compiled loop.
 
   R and D are sums over all letters, so that a step has no noise and nothing is
