@@ -65,6 +65,7 @@ NO_TENSORFLOW = (
   'tfp_rd.style',
   'tfp_rd.truth',
   'tfp_rd.toy.figure',
+  'tfp_rd.toy.floors',
   'tfp_rd.toy.world',
 )
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfp_rd import errors, information
 from tfp_rd.cli import toy
 from tfp_rd.objective import beta_elbo, target_rate
-from tfp_rd.toy import figure, starts
+from tfp_rd.toy import figure, floors, starts
 from tfp_rd.toy import world as world_lib
 
 WORLD = world_lib.World()
@@ -194,7 +194,8 @@ def test_the_program_leaves_figure_and_numbers(tmp_path, capsys):
   for measures in found.values():
     assert tuple(measures) == world_lib.Measures._fields
   assert found['optimum']['rate_nats'] == pytest.approx(0.5)
-  assert (folder / 'toy.png').read_bytes()[:4] == b'\x89PNG'
+  for name in ('toy.png', 'toy_floors.png'):
+    assert (folder / name).read_bytes()[:4] == b'\x89PNG'
 
 
 def test_the_typical_start_is_that_of_the_median():
@@ -212,6 +213,30 @@ def test_the_figure_has_the_paper_s_rows():
   np.testing.assert_allclose(decoder, model.decoder)
   # Each column is p(x'|x) of one x.
   np.testing.assert_allclose(seen.sum(0), 1)
+
+
+def test_every_point_lies_on_its_floor_or_above():
+  best = world_lib.optimum(WORLD)
+  size = world_lib.NUM_BINS
+  flat = np.full([size, size], 1 / size)
+  blurred = world_lib.Model(
+    0.7 * best.encoder + 0.3 * flat, flat[0], best.decoder
+  )
+  drawn = floors.draw(WORLD, [best, blurred], titles=['best', 'blurred'])
+  for ax, model, is_on in zip(
+    drawn.axes, (best, blurred), (True, False), strict=True
+  ):
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    rates, distortions = lines['floor of its decoder'].get_data()
+    ((rate,), (distortion,)) = lines['the model'].get_data()
+    # The curve is the hull of D + beta R over all beta.
+    slopes = floors._BETAS
+    least = distortions + slopes * rates
+    gaps = distortion + slopes * rate - least
+    assert gaps.min() > -1e-5
+    assert (gaps.min() < 1e-4) == is_on
+    found = world_lib.measure(WORLD, model)
+    assert (rate, distortion) == (found.rate_nats, found.distortion_nats)
 
 
 @pytest.mark.parametrize(

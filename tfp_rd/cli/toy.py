@@ -26,8 +26,9 @@ tfp-rd toy [flags]: the world of 30 letters and two causes, every number exact.
 
 Trains the ELBO, and D + weight |0.5 - R| with weights 1 and 3, from many
 random starts at once, beside the optimum made by hand.  Leaves toy.png, which
-is the paper's Figure 2, and toy.json, for each objective with the start of
-median I(Z; Z*).
+is the paper's Figure 2, toy_floors.png, the best that other codes could do
+with each decoder, and toy.json, for each objective with the start of median
+I(Z; Z*).
 
 A letter says 0.5 nats about its cause, and the objective asks for a code of
 0.5 nats: any code of that rate with tight bounds is optimal, the causes being
@@ -150,7 +151,7 @@ def _line(name, *cells):
 
 def _write(folder, world, models):
   from tfp_rd import plot
-  from tfp_rd.toy import figure
+  from tfp_rd.toy import figure, floors
   from tfp_rd.toy import world as world_lib
 
   measures = {
@@ -162,13 +163,13 @@ def _write(folder, world, models):
   }
   folder.mkdir(parents=True, exist_ok=True)
   titles = [name.replace('_', ' ') for name in models]
-  plot.save(
-    figure.draw(world, models.values(), titles=titles), folder / 'toy.png'
-  )
+  for module, name in ((figure, 'toy.png'), (floors, 'toy_floors.png')):
+    drawn = module.draw(world, models.values(), titles=titles)
+    plot.save(drawn, folder / name)
+    print(folder / name)
   run_lib.write_atomically(
     folder / 'toy.json', json.dumps(measures, indent=1, allow_nan=False) + '\n'
   )
-  print(folder / 'toy.png')
   print(folder / 'toy.json')
 
 

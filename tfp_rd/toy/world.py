@@ -28,6 +28,7 @@ __all__ = [
   'NUM_BINS',
   'World',
   'above_floor',
+  'distortion_matrix',
   'measure',
   'optimum',
 ]
@@ -141,6 +142,12 @@ def measure(world: World, model: Model) -> Measures:
   )
 
 
+def distortion_matrix(model: Model) -> np.ndarray:
+  """Returns `[X, Z]`, `-log d(x|z)`: infinite where a letter is excluded."""
+  with np.errstate(divide='ignore'):
+    return -np.log(model.decoder.T)
+
+
 def above_floor(world: World, model: Model) -> float:
   """Measures what encoder and marginal lose for the decoder that there is.
 
@@ -152,10 +159,8 @@ def above_floor(world: World, model: Model) -> float:
     `D + R` less the least of any encoder and marginal with this decoder, in
     nats: never negative, and at most 1e-5 too much.
   """
-  with np.errstate(divide='ignore'):  # A letter that a code excludes.
-    distortion = -np.log(model.decoder.T)
   floor = information.blahut_arimoto(
-    world.source, distortion, beta=1.0, tolerance_nats=1e-5
+    world.source, distortion_matrix(model), beta=1.0, tolerance_nats=1e-5
   )
   found = measure(world, model)
   total = found.rate_nats + found.distortion_nats
