@@ -14,6 +14,7 @@ from tfp_rd import run as run_lib
 from tfp_rd.cli import shares as shares_program
 from tfp_rd.cli import train as train_program
 from tfp_rd.measure import quadrature
+from tfp_rd.measure.loss_shares import _choose
 
 tfd = tfp.distributions
 
@@ -94,7 +95,7 @@ def exact_shares(model):
 
 def test_the_shares_are_those_of_sums(letters):
   found = measure.loss_shares(
-    letters, LETTERS, np.log(PROBABILITIES), num_draws=4000, seed=1
+    letters, LETTERS, log_prob=np.log(PROBABILITIES), num_draws=4000, seed=1
   )
   exact = exact_shares(letters)
   assert min(exact.values()) > 0.05  # There is something to be told apart.
@@ -110,7 +111,7 @@ def test_the_shares_are_those_of_sums(letters):
 
 def test_other_probabilities_would_be_seen(letters):
   found = measure.loss_shares(
-    letters, LETTERS, np.log(np.full(4, 0.25)), num_draws=4000, seed=1
+    letters, LETTERS, log_prob=np.log(np.full(4, 0.25)), num_draws=4000, seed=1
   )
   exact = exact_shares(letters)
   for name in ('information', 'decoder', 'excess'):
@@ -123,16 +124,28 @@ def test_a_code_that_says_nothing_costs_the_marginal_nothing():
   model = tfp_rd.LatentVariableModel(
     lambda x: tfd.Independent(tfd.Normal(0 * x, 1.0), 1), marginal, Letters
   )
-  found = measure.loss_shares(model, LETTERS, np.log(PROBABILITIES))
+  found = measure.loss_shares(model, LETTERS, log_prob=np.log(PROBABILITIES))
   assert abs(found.marginal.nats) < 1e-6
   assert abs(found.information.nats) < 1e-6
 
 
 def test_probabilities_that_do_not_sum_to_one_are_refused(letters):
   with pytest.raises(errors.UserError, match='sum to 0.8'):
-    measure.loss_shares(letters, LETTERS[:3], np.log(PROBABILITIES[:3]))
+    measure.loss_shares(
+      letters, LETTERS[:3], log_prob=np.log(PROBABILITIES[:3])
+    )
   with pytest.raises(errors.UserError, match='one number for each'):
-    measure.loss_shares(letters, LETTERS[:3], np.log(PROBABILITIES))
+    measure.loss_shares(letters, LETTERS[:3], log_prob=np.log(PROBABILITIES))
+
+
+def test_images_come_as_often_as_they_should():
+  truth = np.log(np.array([0.5, 0.25, 0.125, 0.125]))
+  chosen = _choose(truth, 800, (0, 1))
+  counts = np.bincount(chosen, minlength=4)
+  assert np.abs(counts - [400, 200, 100, 100]).max() <= 1
+  # Parts are drawn apart: the order of the images hides no period.
+  even = _choose(np.full(2**10, -10 * np.log(2)), 256, (0, 1))
+  assert len(np.unique(even % 4)) == 4
 
 
 # The best encoder of a linear-Gaussian model is known at every beta.
@@ -237,7 +250,59 @@ def test_bumps_of_all_widths_are_integrated(k, widths):
   found = quadrature.log_integrals(bumps, samples, rim=0.25, tolerance=0.01)
   errors_of = np.abs(found.log_values - np.log(bumps.weights.sum(1)))
   assert errors_of.max() < 2e-3
-  assert found.changes.max() < 0.01
+  assert found.changes.max() < 0.02
+  assert (errors_of < found.changes + 1e-4).all()
+
+
+def test_a_bump_beside_the_samples_is_found_if_it_is_seen():
+  # As wide as a quarter of the distance of nodes, 20 nats above the floor.
+  bumps = Bumps(
+    np.array([[1.0, 1e-4]]),
+    np.array([[0.0, 0.0], [2.1, 1.3]]),
+    np.array([1.0, 0.08]),
+  )
+  samples = np.random.default_rng(0).normal(size=[4000, 2])
+  found = quadrature.log_integrals(bumps, samples, rim=0.25, tolerance=0.01)
+  assert found.log_values[0] == pytest.approx(np.log(1.0001), abs=2e-3)
+
+
+def test_mass_at_the_rim_is_told():
+  bumps = Bumps(np.ones([1, 1]), np.array([[7.0, 0.0]]), np.array([1.0]))
+  samples = np.random.default_rng(0).normal(size=[4000, 2])
+  found = quadrature.log_integrals(bumps, samples, rim=0.25, tolerance=0.01)
+  assert np.isinf(found.changes).all()
+
+
+@pytest.mark.parametrize('width', [0.1, 0.01])
+def test_a_posterior_far_narrower_than_the_codes_is_found(width):
+  """A code that says nothing, and a decoder that would need a precise one."""
+
+  def encode(x):
+    return tfd.MultivariateNormalDiag(0 * x, tf.ones(2))
+
+  def decode(z):
+    return tfd.MultivariateNormalDiag(z, [width, width])
+
+  marginal = tfd.MultivariateNormalDiag(tf.zeros(2))
+  model = tfp_rd.LatentVariableModel(encode, marginal, decode)
+  x = np.random.default_rng(0).normal(size=[40, 2]).astype(np.float32)
+  found = measure.encoder_share(model, x, beta=1.0, num_samples=4)
+  total = tf.fill([2], (1 + width**2) ** 0.5)
+  exact = -tfd.MultivariateNormalDiag(tf.zeros(2), total).log_prob(x)
+  np.testing.assert_allclose(found.best_nats, exact, atol=0.02)
+  assert found.is_sound
+
+
+def test_types_of_model_and_images_need_not_agree():
+  x = linear_data(4)
+  model = linear_model(LINEAR.optimal_encoder(1.0))
+  single = measure.encoder_share(model, x, beta=1.0, num_samples=4)
+  dense = tfp_rd.build('---', image_shape=(2, 2, 1), latent_size=1)
+  images, _ = source.every_image(source.Ising(side=2))
+  for dtype in (np.float64, bool, np.int32):
+    found = measure.encoder_share(dense, images.astype(dtype), beta=1.0)
+    assert found.is_sound
+  assert single.is_sound
 
 
 def test_nodes_that_are_too_many_are_told(monkeypatch):
@@ -265,7 +330,7 @@ def test_the_families_over_every_image_of_2x2(family):
   assert np.exp(-found.best_nats).sum() == pytest.approx(1, abs=0.01)
   assert (found.best_nats > 0).all()
   lost = measure.loss_shares(
-    model, images, log_prob, num_draws=2000, num_pairs=20_000
+    model, images, log_prob=log_prob, num_draws=2000, num_pairs=20_000
   )
   assert lost.marginal.nats > -5 * lost.marginal.stderr_nats
   assert lost.decoder.nats > -5 * lost.decoder.stderr_nats
@@ -324,9 +389,37 @@ def test_the_program_measures_once(small_runs, tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(measure, 'loss_shares', None)  # A call would fail.
   assert shares_program.main([*flags, '--num_images=5']) == 0
   assert capsys.readouterr().out == first
-  # Other settings are other shares.
+  # Other settings are other shares, and so are other weights.
   with pytest.raises(TypeError):
     shares_program.main([*flags, '--num_images=4'])
+  result = run_lib.runs_below(small_runs)[0].path / 'result.json'
+  result.write_text(result.read_text() + '\n')
+  with pytest.raises(TypeError):
+    shares_program.main([*flags, '--num_images=5'])
+
+
+def row_of(run='one', beta=1.0, checks=None):
+  measures = dict.fromkeys(shares.COLUMNS, source.Estimate(0.25, 0.01))
+  return shares.Row('---', beta, measures, checks or {'is_sound': 1.0}, run)
+
+
+def test_runs_of_one_family_go_by_their_names():
+  page = shares.table_md([row_of('one'), row_of('two', beta=2.0)])
+  assert 'one' not in page
+  assert page.count('`---`') == 2
+  page = shares.table_md([row_of('one'), row_of('two')])
+  assert '`one`' in page
+  assert '`two`' in page
+
+
+def test_shares_that_are_not_resolved_are_marked_and_kept(small_runs):
+  checks = {'is_sound': 0.0, 'quadrature_error_nats': np.inf}
+  assert '(not resolved)' in shares.table_md([row_of(checks=checks)])
+  assert '(not resolved)' not in shares.table_md([row_of()])
+  run = run_lib.runs_below(small_runs)[0]
+  shares.write(run, [row_of(checks=checks)], settings={'seed': 7})
+  (back,) = shares.read(run, {'seed': 7})
+  assert back.checks == {'is_sound': 0.0, 'quadrature_error_nats': None}
 
 
 def test_a_run_without_a_known_distribution_is_refused(tmp_path, capsys):

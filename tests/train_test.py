@@ -288,3 +288,28 @@ def test_fewer_images_than_a_batch_or_than_pseudo_inputs(tmp_path):
   )
   done = tfp_rd.fit(model, images(3), num_steps=3, batch_size=8)
   assert np.isfinite(done.metrics[-1]['elbo_nats'])
+
+
+def test_images_that_are_probabilities_are_drawn_anew():
+  model = build(seed=1)
+  grey = np.full([8, 4, 4, 1], 0.5, np.float32)
+  seen = []
+  call = type(model.encoder).__call__
+
+  def watch(self, x, **kwargs):
+    tf.py_function(lambda x: seen.append(x.numpy()), [x], [])
+    return call(self, x, **kwargs)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(type(model.encoder), '__call__', watch)
+    tfp_rd.fit(model, grey, dynamic=True, num_steps=3, batch_size=4)
+  assert len(seen) >= 3
+  for x in seen:
+    assert set(np.unique(x)) == {0, 1}
+  assert any((seen[0] != x).any() for x in seen[1:])
+
+
+def test_probabilities_beyond_one_are_refused():
+  greys = np.array([0.0, 255.0]).repeat(16).reshape(2, 4, 4, 1)
+  with pytest.raises(tfp_rd.UserError, match='0 to 255'):
+    tfp_rd.fit(build(), greys, dynamic=True, num_steps=1)

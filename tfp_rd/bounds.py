@@ -23,8 +23,11 @@ def draw_frontier(ax, rate, distortion):
 
 def draw_diagonal(ax, bar, *, labelled=True):
   """Draws a `tfp_rd.diagonal.Diagonal`; what is below the truth is shaded."""
-  h = 'H' if bar.is_true else style.BEST
-  label = f'D = {h} {style.MINUS} R, {h} = {bar.nats:.2f}'
+  if bar.is_true:
+    label = f'D = H {style.MINUS} R, H = {bar.entropy_nats:.2f}'
+  else:
+    h = style.BEST
+    label = f'D = {h} {style.MINUS} R, {h} = {bar.nats:.2f}'
   line = ((0, bar.nats), (bar.nats, 0))
   ax.plot(
     *line, color=style.BLACK, zorder=1, **_pen(bar),

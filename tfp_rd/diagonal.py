@@ -5,7 +5,7 @@ No TensorFlow here.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TYPE_CHECKING
+from typing import NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import errors
 
@@ -19,15 +19,21 @@ class Diagonal(NamedTuple):
   """Where D + R is the same.
 
   Attributes:
-    nats: D + R.
-    stderr_nats: Its standard error.
-    is_true: Whether it is the entropy of the source, which no model is below,
-      rather than the best -ELBO.
+    nats: D + R of the line, on the test images: where the entropy is known, the
+      mean of -log p*(x), above which a point is by its D + R - H.
+    entropy_nats: The entropy of the source; `None` where it is not known, and
+      the line is that of the best -ELBO.
+    entropy_stderr_nats: Its standard error.
   """
 
   nats: float
-  stderr_nats: float
-  is_true: bool
+  entropy_nats: Optional[float] = None
+  entropy_stderr_nats: float = 0.0
+
+  @property
+  def is_true(self) -> bool:
+    """Whether it is the entropy's, which no model is below."""
+    return self.entropy_nats is not None
 
 
 def diagonal_of(curves: 'Sequence[curve_lib.Curve]') -> Diagonal:
@@ -37,12 +43,12 @@ def diagonal_of(curves: 'Sequence[curve_lib.Curve]') -> Diagonal:
     UserError: There are no points.
   """
   best, index = best_point(curves)
-  is_true = 'entropy_nats' in best.results
-  name, sign = ('entropy', 1) if is_true else ('elbo', -1)
-  nats, stderr = (
-    best.column(f'{name}{suffix}_nats')[index] for suffix in ('', '_stderr')
-  )
-  return Diagonal(float(sign * nats), float(stderr), is_true)
+  total = -float(best.column('elbo_nats')[index])
+  if 'entropy_nats' not in best.results:
+    return Diagonal(total)
+  names = ('excess_nats', 'entropy_nats', 'entropy_stderr_nats')
+  excess, *entropy = (float(best.column(name)[index]) for name in names)
+  return Diagonal(total - excess, *entropy)
 
 
 def best_point(

@@ -40,11 +40,12 @@ def rate_distortion_plane(
   """Draw every point of the plane with its errors, and what bounds them.
 
   The diagonal is `D = H - R` with H the entropy of the source where it is
-  known: what lies below is shaded, and a point that is there beyond chance is
-  crossed out.  Else H is the -ELBO on test of the point which is best on
-  validation.  The staircase and its convex hull are those of all points.  Thin
-  bars are standard errors over examples, wide pale ones the standard deviation
-  over seeds.
+  known, moved to where the test images have it, so that each point is above by
+  its D + R - H: what lies below is shaded, and a point that is there beyond
+  chance is crossed out.  Else H is the -ELBO on test of the point which is best
+  on validation.  The staircase and its convex hull are those of all points.
+  Thin bars are standard errors over examples, wide pale ones the standard
+  deviation over seeds.
 
   Args:
     curves: Of one data set, as from `tfp_rd.load_curves`.

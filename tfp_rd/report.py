@@ -140,7 +140,7 @@ def _title(data):
 def _label(data: config_lib.DataConfig) -> str:
   """A name for people and for a folder, another one for each data set."""
   if source.is_source(data.dataset):
-    name = re.sub(r'[^\w.]+', '_', data.dataset).strip('_')
+    name = re.sub(r'[^\w.-]+', '_', data.dataset).strip('_')
   else:
     # A user's file goes by its name; the digest tells two of them apart.
     name = pathlib.PurePath(data.dataset).stem.lstrip('-.') or 'data'

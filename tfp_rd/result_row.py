@@ -40,7 +40,7 @@ def _with_truth(rows, run):
   """Adds H, and how far each point is above it, where H is known."""
   if 'entropy_nats' not in run.result:
     return rows
-  excesses = truth.excesses(run.examples)
+  excesses = _excesses(run, len(rows))
   names = ('entropy_nats', 'entropy_stderr_nats')
   entropy = {name: float(run.result[name]) for name in names}
   for row, excess in zip(rows, excesses, strict=True):
@@ -49,6 +49,18 @@ def _with_truth(rows, run):
     row['excess_stderr_nats'] = excess.stderr_nats
     row['is_infeasible'] = excess.is_infeasible
   return rows
+
+
+def _excesses(run, num):
+  try:
+    found = truth.excesses(run.examples)
+    if len(found) != num:
+      raise ValueError(f'{len(found)} points')
+    return found
+  except (ValueError, KeyError) as e:
+    raise errors.UserError(
+      f'{run.path / "examples.npz"} does not go with the result ({e!r:.80}).'
+    ) from e
 
 
 def infeasible(run: run_lib.Run, rows) -> Iterator[str]:

@@ -6,8 +6,9 @@ its betas; the table is made of these files alone.  No TensorFlow here.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from tfp_rd import errors
 from tfp_rd import run as run_lib
@@ -35,16 +36,21 @@ class Row(NamedTuple):
     beta: The price of rate.
     measures: Name to estimate in nats, the names those of `COLUMNS`; there is
       no `encoder_share` where z has more than two dimensions.
-    checks: Name to number: what tells whether the integrals are sound.
+    checks: Name to number: what tells whether the integrals are sound, `None`
+      where they are known not to be.
+    run: The name of the run's directory.
   """
 
   family: str
   beta: float
   measures: Mapping[str, Estimate]
-  checks: Mapping[str, float]
+  checks: Mapping[str, Optional[float]]
+  run: str
 
 
-def write(run: run_lib.Run, rows: Sequence[Row], settings: Mapping) -> None:
+def write(
+  run: run_lib.Run, rows: Sequence[Row], *, settings: Mapping[str, Any]
+) -> None:
   """Writes `shares.json`, whole or not at all.
 
   Args:
@@ -64,7 +70,11 @@ def write(run: run_lib.Run, rows: Sequence[Row], settings: Mapping) -> None:
         }
         for name, value in row.measures.items()
       ],
-      'checks': dict(row.checks),
+      'checks': {
+        # JSON has no infinity.
+        name: value if math.isfinite(value) else None
+        for name, value in row.checks.items()
+      },
     }
     for row in rows
   ]
@@ -99,7 +109,7 @@ def _row(run, point):
   if unknown := measures.keys() - COLUMNS.keys():
     raise ValueError(f'unknown {unknown}')
   family = run.config.model.architecture
-  return Row(family, point['beta'], measures, point['checks'])
+  return Row(family, point['beta'], measures, point['checks'], run.path.name)
 
 
 def header() -> list[str]:
@@ -110,19 +120,23 @@ def header() -> list[str]:
 def cells(row: Row) -> list[str]:
   """Returns a row as words: values with their standard errors, in nats."""
   found = [row.measures.get(name) for name in COLUMNS]
-  return [
-    row.family,
-    f'{row.beta:g}',
-    *(
-      '' if v is None else f'{v.nats:.3f} ± {v.stderr_nats:.3f}' for v in found
-    ),
+  words = [
+    '' if v is None else f'{v.nats:.3f} ± {v.stderr_nats:.3f}' for v in found
   ]
+  if words[-1] and not row.checks.get('is_sound'):
+    words[-1] += ' (not resolved)'
+  return [row.family, f'{row.beta:g}', *words]
 
 
 def table_md(rows: Sequence[Row]) -> str:
-  """Returns the table as Markdown, sorted by beta and then as given."""
+  """Returns the table as Markdown, sorted by beta and then as given.
+
+  Runs go by their families, and by their own names where these are not enough.
+  """
+  points = [(row.family, row.beta) for row in rows]
+  is_plain = len(set(points)) == len(points)
   lines = [header(), ['---'] + ['---:'] * (len(COLUMNS) + 1)]
   for row in sorted(rows, key=lambda r: r.beta):
     family, *values = cells(row)
-    lines.append([f'`{family}`', *values])
+    lines.append([f'`{family if is_plain else row.run}`', *values])
   return ''.join(f'| {" | ".join(line)} |\n' for line in lines)

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Optional
 
+import numpy as np
+
 from tfp_rd import config as config_lib
 from tfp_rd import errors, loop
 from tfp_rd import program as program_lib
@@ -90,12 +92,14 @@ def fit(
     Steps, metrics, and where they are.
 
   Raises:
-    UserError: The loss depends on variables that no part owns, or `run_dir`
-      is of another call.
+    UserError: The loss depends on variables that no part owns, `run_dir` is of
+      another call, or `dynamic` images are no probabilities.
     FloatingPointError: A term stopped being finite; the error names it, and
       the last checkpoint is good.
   """
   objective = beta_elbo.BetaElbo() if objective is None else objective
+  if dynamic:
+    _check_probabilities(images)
   loop.check_precision(precision)
   program = program_lib.Program(
     model,
@@ -140,6 +144,15 @@ def fit(
     metrics,
     None if run_dir is None else pathlib.Path(run_dir),
   )
+
+
+def _check_probabilities(images):
+  low, high = np.min(images), np.max(images)
+  if not 0 <= low <= high <= 1:
+    raise errors.UserError(
+      f'images hold values from {low:g} to {high:g}; with dynamic=True they '
+      'are probabilities in [0, 1], so divide greys by 255.'
+    )
 
 
 def _claim(run_dir, program, inputs, schedule, *, dynamic):

@@ -52,8 +52,8 @@ class LossShares(NamedTuple):
 def loss_shares(
   model,
   images,
-  log_prob,
   *,
+  log_prob,
   num_draws: int = 1000,
   num_pairs: int = 2**16,
   seed=0,
@@ -77,7 +77,7 @@ def loss_shares(
     The shares, all unbiased.
 
   Raises:
-    UserError: The probabilities do not sum to one.
+    UserError: The probabilities do not sum to one, or draws are fewer than 2.
 
   Costs S densities e(z|x) for every image: of a Gaussian, seconds for 65,536
   images and 1,000 draws; a flow is inverted for each pair, which takes minutes.
@@ -89,6 +89,10 @@ def loss_shares(
   images = np.asarray(images)
   truth = np.asarray(log_prob, np.float64)
   _check(images, truth)
+  if min(num_draws, num_pairs) < 2:
+    raise errors.UserError(
+      f'num_draws is {num_draws} and num_pairs {num_pairs}; take several.'
+    )
   rate, distortion, excess = _means(model, images, truth, num_pairs, seed)
   chosen = _choose(truth, num_draws, initial.fold_in(seed, _IMAGES))
   draws = rate_distortion.draw(
@@ -148,15 +152,15 @@ def _check(images, truth):
 
 
 def _choose(truth, num, seed):
-  """Draws images by their probabilities, each as often as it should come.
+  """Draws images by their probabilities, one from each of `num` equal parts.
 
-  One uniform number shifts an even comb over the cumulative probabilities: the
-  counts are unbiased, and never a whole image off.
+  Parts of the cumulative probabilities, so that no image comes much more often
+  than it should, and means vary at most as of independent draws.
   """
-  uniform = initial.uniform([], seed=seed, dtype=tf.float64).numpy()
+  uniform = initial.uniform([num], seed=seed, dtype=tf.float64).numpy()
   steps = np.exp(truth).cumsum()
-  comb = (np.arange(num) + uniform) / num * steps[-1]
-  return np.searchsorted(steps, comb, side='right').clip(max=len(steps) - 1)
+  places = (np.arange(num) + uniform) / num * steps[-1]
+  return np.searchsorted(steps, places, side='right').clip(max=len(steps) - 1)
 
 
 def _log_mixture(model, images, truth, latent):

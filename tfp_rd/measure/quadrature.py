@@ -1,32 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integrals of many positive functions, on grids as fine as each needs them.
 
-The hat function of a node of a grid is a weighted sum of those of the grid of
-half the step, of which `w_o = 2^-|o|` belongs to the node at the offset o:
-
-    hat(z) = sum_o w_o hat'(z - o step / 2),   o in {-1, 0, 1}^k
-
-So any node may be replaced by finer ones, without its neighbours, and hats
-still sum to one; each contributes `weight f(node) step^k`.  Where samples are
-dense the grid begins fine, and it is halved where that changes what is summed.
+A node contributes `weight f(node) step^k`, and may be replaced by nodes of half
+the step (see `hats`).  It is, where that changes what is summed.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 
+from tfp_rd.measure import hats
+
 __all__ = ['Integrals', 'MOST_DIMENSIONS', 'log_integrals']
 
 MOST_DIMENSIONS = 2
-_FIRST = 32  # Nodes of the first grid along each dimension.
-_LEVELS = 24  # Halvings for which there are whole numbers.
-_SAMPLES_A_NODE = 16
 # A node is done where halving changes its part by less than this part of it, or
-# where the function is so many nats below its peak: six deviations of a bump,
-# of which one that lies between the nodes is thereby noticed.
+# where the function is so many nats below its peak, six deviations of a bump.
 _RESOLVED = 0.03
 _DEPTH = 18.0
+_RIM = 1e-3  # Part of an integral that may lie at the rim.
 _MOST_NODES = 4_000_000
 
 
@@ -35,59 +27,15 @@ class Integrals(NamedTuple):
 
   Attributes:
     log_values: `[F]`.
-    changes: `[F]`, what the last halving changed in each: more than the error
-      that is left, infinite where nodes became too many.
+    changes: `[F]`, what the last halving of each node changed in them, all in
+      all: what is left is of the order of a tenth of it.  Infinite where it is
+      known to be wrong: nodes became too many, or there is mass at the rim.
+    peaks: `[F]`, the greatest values that were seen.
   """
 
   log_values: np.ndarray
   changes: np.ndarray
-
-
-class _Nodes(NamedTuple):
-  """Nodes, in whole numbers of the finest step.
-
-  Attributes:
-    which: `[P]`, the number of the function.
-    level: `[P]`, of halvings.
-    place: `[P, k]`.
-    weight: `[P]`.
-  """
-
-  which: np.ndarray
-  level: np.ndarray
-  place: np.ndarray
-  weight: np.ndarray
-
-  def take(self, chosen):
-    """Returns some of the nodes."""
-    return _Nodes(*(array[chosen] for array in self))
-
-  def halved(self):
-    """Returns nodes `[P 3^k]`, those that replace each in turn."""
-    k = self.place.shape[1]
-    offsets = np.array([*itertools.product((-1, 0, 1), repeat=k)])
-    num = len(offsets)
-    step = 2 ** (_LEVELS - 1 - self.level)
-    place = self.place[:, None] + step[:, None, None] * offsets
-    weight = self.weight[:, None] * 0.5 ** np.abs(offsets).sum(1)
-    return _Nodes(
-      self.which.repeat(num),
-      self.level.repeat(num) + 1,
-      place.reshape(-1, k),
-      weight.ravel(),
-    )
-
-  def merged(self):
-    """Returns each node once with the sum of its weights, and the places."""
-    columns = (self.which, self.level, *self.place.T)
-    order = np.lexsort(columns)
-    sorted_columns = [column[order] for column in columns]
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = np.any([np.diff(c) != 0 for c in sorted_columns], axis=0)
-    inverse = np.empty(len(order), int)
-    inverse[order] = is_new.cumsum() - 1
-    once = self.take(order[is_new])
-    return once._replace(weight=np.bincount(inverse, self.weight)), inverse
+  peaks: np.ndarray
 
 
 def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
@@ -102,15 +50,18 @@ def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
     tolerance: Change of an integral's logarithm at which it is done.
 
   Returns:
-    The integrals.
+    The integrals.  The grid climbs to a bump that it sees from afar; one that
+    another's flank hides, narrow and away from the samples, is missing and not
+    told of.
 
   Costs a few thousand values of all functions, and then of each, for two
   dimensions, some ten thousand a bump.
   """
-  box = _Box.around(samples, rim)
+  box = hats.Box.around(samples, rim)
   sums = _Sums(integrand, box, tolerance)
-  nodes, parts = sums.begin(_start(box, samples))
-  while 0 < len(parts) < _MOST_NODES and nodes.level.max() < _LEVELS:
+  nodes, parts = sums.begin(hats.start(box, samples))
+  most = _MOST_NODES // 3 ** samples.shape[1]
+  while 0 < len(parts) < most and nodes.level.max() < hats.LEVELS:
     nodes, parts = sums.halve(nodes, parts)
   return sums.end(nodes, parts)
 
@@ -123,18 +74,24 @@ class _Sums:
     self._peaks = np.full(integrand.num, -np.inf)
     self._done = np.zeros(integrand.num)
     self._changes = np.full(integrand.num, np.inf)
+    self._moved = np.zeros(integrand.num)
+    self._at_rim = np.zeros(integrand.num, bool)
 
   def begin(self, start):
     """Returns nodes of all functions, and what each contributes."""
     num, size = self._integrand.num, len(start.which)
     values = self._integrand.everywhere(self._box.points(start))
     self._peaks = values.max(1)
-    nodes = _Nodes(
+    nodes = hats.Nodes(
       np.arange(num).repeat(size),
       *(np.concatenate([array] * num) for array in start[1:]),
     )
     scaled = np.exp(values.ravel() - self._peaks[nodes.which])
-    return nodes, nodes.weight * self._box.cell(nodes) * scaled
+    parts = nodes.weight * self._box.cell(nodes) * scaled
+    at_rim = self._box.is_rim(nodes)
+    lost = self._total(nodes.which[at_rim], parts[at_rim])
+    self._at_rim = lost > _RIM * self._total(nodes.which, parts)
+    return nodes, parts
 
   def halve(self, nodes, parts):
     """Halves the steps of nodes; returns those that go on, and their parts."""
@@ -149,12 +106,14 @@ class _Sums:
     self._compare(nodes.which, parts, sums)
     goes_on = (
       (self._changes[nodes.which] > self._tolerance)
-      & (np.abs(sums - parts) > _RESOLVED * sums)
-      & (values.reshape(of_node).max(1) > -_DEPTH)
+      & ~(np.abs(sums - parts) < _RESOLVED * sums)  # Two noughts tell nothing.
+      & (_highest(values.reshape(of_node)) > -_DEPTH)
     )
     # The error falls with the square of the step: Richardson's extrapolation.
-    better = sums + (sums - parts) / 3
-    self._done += self._total(nodes.which[~goes_on], better[~goes_on])
+    is_done = self._total(nodes.which[~goes_on], sums[~goes_on])
+    moved = self._total(nodes.which[~goes_on], (sums - parts)[~goes_on])
+    self._done += is_done + moved / 3
+    self._moved += moved
     kept = np.repeat(goes_on, len(values) // len(parts))
     remaining, places = finer.take(kept).merged()
     return remaining, np.bincount(places, finer_parts[kept])
@@ -162,8 +121,10 @@ class _Sums:
   def end(self, nodes, parts):
     """Returns the integrals; nodes that are left were too many."""
     done = self._done + self._total(nodes.which, parts)
-    self._changes[np.unique(nodes.which)] = np.inf
-    return Integrals(np.log(done) + self._peaks, self._changes)
+    changes = np.abs(self._moved) / done
+    changes[np.unique(nodes.which)] = np.inf
+    changes[self._at_rim] = np.inf
+    return Integrals(np.log(done) + self._peaks, changes, self._peaks)
 
   def _total(self, which, parts):
     return np.bincount(which, parts, minlength=self._integrand.num)
@@ -175,6 +136,7 @@ class _Sums:
     shrink = np.exp(self._peaks - peaks)
     self._peaks = peaks
     self._done *= shrink
+    self._moved *= shrink
     return shrink
 
   def _compare(self, which, before, after):
@@ -188,58 +150,18 @@ class _Sums:
       self._changes[here] = np.abs(np.log(after) - np.log(before))
 
 
-class _Box(NamedTuple):
-  """From whole numbers to points: `low` and the finest `step`, `[k]`."""
+def _highest(values):
+  """Bounds `[P]` the bumps below a node's hat, from its finer ones `[P, 3^k]`.
 
-  low: np.ndarray
-  step: np.ndarray
-
-  @classmethod
-  def around(cls, samples, rim):
-    """Spans the samples and a rim, by the first grid."""
-    low, high = samples.min(0), samples.max(0)
-    rim = rim * (high - low)
-    size = (_FIRST - 1) * 2.0**_LEVELS
-    return cls(low - rim, (high - low + 2 * rim) / size)
-
-  def points(self, nodes):
-    """Returns `[P, k]` float32."""
-    return (self.low + nodes.place * self.step).astype(np.float32)
-
-  def cell(self, nodes):
-    """Returns `[P]`, the volume that belongs to a node of its level."""
-    lengths = self.step * 2.0 ** (_LEVELS - nodes.level)[:, None]
-    return lengths.prod(1)
-
-
-def _start(box, samples):
-  """Returns nodes of which none has many samples about it."""
-  k = samples.shape[1]
-  axes = [np.arange(_FIRST) * 2**_LEVELS] * k
-  place = np.stack(np.meshgrid(*axes, indexing='ij'), -1).reshape(-1, k)
-  zeros = np.zeros(len(place), int)
-  nodes = _Nodes(zeros, zeros, place, np.ones(len(place)))
-  scaled = (samples - box.low) / box.step
-  leaves = []
-  for level in range(_LEVELS):
-    is_full = _count(nodes, scaled, 2 ** (_LEVELS - level)) > _SAMPLES_A_NODE
-    leaves.append(nodes.take(~is_full))
-    if not is_full.any():
-      break
-    nodes, _ = nodes.take(is_full).halved().merged()
-  else:
-    leaves.append(nodes)
-  return _Nodes(*map(np.concatenate, zip(*leaves, strict=True)))
-
-
-def _count(nodes, scaled, step):
-  """Counts the samples within a step of each node, along every axis."""
-  k = scaled.shape[1]
-  floors = np.floor(scaled / step).astype(int)
-  corners = np.array([*itertools.product((0, 1), repeat=k)])
-  found = (floors[:, None] + corners).reshape(-1, k)
-  every = np.concatenate([nodes.place // step, found])
-  _, inverse = np.unique(every, axis=0, return_inverse=True)
-  inverse = inverse.ravel()
-  counts = np.bincount(inverse[len(nodes.place) :], minlength=inverse.max() + 1)
-  return counts[inverse[: len(nodes.place)]]
+  As a parabola would: beyond the highest it rises no more than towards it, and
+  between two by an eighth of the second difference, for which there is a half.
+  """
+  centre = values.shape[1] // 2
+  highest, middle = values.max(1), values[:, centre]
+  bound = 2 * highest - middle
+  axis = 1  # Opposite neighbours along an axis are 3^i before and behind.
+  while axis <= centre:
+    bend = 2 * middle - values[:, centre - axis] - values[:, centre + axis]
+    bound += np.maximum(bend, 0) / 2
+    axis *= 3
+  return bound

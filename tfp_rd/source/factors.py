@@ -34,7 +34,7 @@ class Factors(mixture.OfTemplates):
   seed: int = 0
 
   def __post_init__(self):
-    estimate.check_whole(self, 'num_shapes', 1, 4096)
+    estimate.check_whole(self, 'num_shapes', 1, 400)
     estimate.check_number(self, 'noise', 0.0, 0.5)
     estimate.check_whole(self, 'side', 4, 28)
     estimate.check_whole(self, 'seed', 0, 2**32 - 1)

@@ -6,6 +6,7 @@
 with d_k the number of the P pixels in which x differs from template k.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -71,7 +72,12 @@ class TemplateMixture:
 
   def log_prob(self, images) -> np.ndarray:
     """Returns `[N]`, log p*(x) in nats."""
-    return special.logsumexp(self.log_joint(images), axis=1)
+    rows = max(1, _MOST_AT_ONCE // len(self.templates))
+    parts = [
+      special.logsumexp(self.log_joint(images[start : start + rows]), axis=1)
+      for start in range(0, len(images), rows)
+    ]
+    return np.concatenate(parts)
 
   def sample(self, num: int, *, seed: int, role: int = 0) -> Draws:
     """Draws images and the templates' numbers."""
@@ -91,6 +97,8 @@ class TemplateMixture:
       `I(X; group)` in nats.
     """
     groups = np.asarray(groups)
+    if len(np.unique(groups)) == len(self.templates):
+      return self._seen
     members = groups[:, None] == np.unique(groups)  # [K, values]
     prior = special.entr(members.mean(0)).sum()
 
@@ -99,7 +107,13 @@ class TemplateMixture:
       return special.entr(posterior).sum(1)
 
     left = self._mean(remaining)
-    return Estimate(prior - left.nats, left.stderr_nats)
+    return Estimate(float(prior - left.nats), left.stderr_nats)
+
+  @functools.cached_property
+  def _seen(self):
+    """What an image tells of its template."""
+    left = self._mean(_entropy_of_posterior)
+    return Estimate(math.log(len(self.templates)) - left.nats, left.stderr_nats)
 
   def entropy(self) -> Estimate:
     """Measures H: of template and flips, less what of them is not seen.
@@ -109,7 +123,7 @@ class TemplateMixture:
     """
     size = math.prod(self.templates.shape[1:])
     flips = special.entr([self._noise, 1 - self._noise]).sum()
-    seen = self.information(np.arange(len(self.templates)))
+    seen = self._seen
     return Estimate(seen.nats + size * float(flips), seen.stderr_nats)
 
   def _mean(self, function) -> Estimate:
@@ -134,6 +148,10 @@ class TemplateMixture:
     values = np.concatenate(parts)
     error = values.std(ddof=1) / math.sqrt(len(values))
     return Estimate(float(values.mean()), float(error))
+
+
+def _entropy_of_posterior(log_joint):
+  return special.entr(special.softmax(log_joint, axis=1)).sum(1)
 
 
 class OfTemplates:
