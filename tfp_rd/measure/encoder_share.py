@@ -21,7 +21,7 @@ from tfp_rd.source.estimate import Estimate
 
 __all__ = ['EncoderShare', 'encoder_share']
 
-_IMAGES_AT_ONCE = 50
+_IMAGES_AT_ONCE = 25
 # Images times points in one call.
 _PAIRS_AT_ONCE = 2**13
 # Draws of the marginal that say where z lies, and the rim left around them.

@@ -19,7 +19,7 @@ MOST_DIMENSIONS = 2
 _RESOLVED = 0.03
 _DEPTH = 18.0
 _RIM = 1e-3  # Part of an integral that may lie at the rim.
-_MOST_NODES = 4_000_000
+_MOST_NODES = 9_000_000
 
 
 class Integrals(NamedTuple):
