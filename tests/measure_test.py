@@ -17,6 +17,7 @@ from tfp_rd.measure import quadrature
 from tfp_rd.measure.loss_shares import _choose
 
 tfd = tfp.distributions
+SLOW = pytest.mark.slow
 
 
 def check(estimate, exact, *, most_stderr):
@@ -273,7 +274,7 @@ def test_mass_at_the_rim_is_told():
   assert np.isinf(found.changes).all()
 
 
-@pytest.mark.parametrize('width', [0.1, 0.01])
+@pytest.mark.parametrize('width', [0.1, pytest.param(0.01, marks=SLOW)])
 def test_a_posterior_far_narrower_than_the_codes_is_found(width):
   """A code that says nothing, and a decoder that would need a precise one."""
 
@@ -313,7 +314,10 @@ def test_nodes_that_are_too_many_are_told(monkeypatch):
   assert np.isinf(found.changes).all()
 
 
-@pytest.mark.parametrize('family', ['---', '+-v', '-++', '++v'])
+@pytest.mark.parametrize(
+  'family',
+  ['---', *(pytest.param(n, marks=SLOW) for n in ('+-v', '-++', '++v'))],
+)
 def test_the_families_over_every_image_of_2x2(family):
   """Sums over all 16 images check each number by other means."""
   given = source.Templates(num_templates=3, noise=0.1, side=2)
