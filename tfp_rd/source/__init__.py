@@ -49,9 +49,10 @@ def names() -> tuple[str, ...]:
 
 def is_source(text: str) -> bool:
   """Whether a text is the name of a source, or a call of it, well or ill."""
-  name, bracket, _ = text.strip().partition('(')
+  text = str(text).strip()  # A user's file may come as a path.
+  name, bracket, _ = text.partition('(')
   # `ising(1).npz` is a user's file.
-  return name in _CLASSES and (not bracket or text.strip().endswith(')'))
+  return name in _CLASSES and (not bracket or text.endswith(')'))
 
 
 def parse(text: str) -> Source:
