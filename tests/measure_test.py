@@ -439,3 +439,22 @@ def test_shares_that_cannot_be_read_are_told(small_runs):
   with pytest.raises(errors.UserError, match='is corrupt'):
     shares.read(run, {})
   assert shares.read(run, {'seed': 1}) == []
+
+
+@pytest.mark.parametrize(
+  ('argv', 'words'),
+  [
+    (['{runs}', '--report_dir='], '--report_dir is empty'),
+    (['{runs}', '--num_images=1'], 'num_images is 1'),
+    (['{runs}', '--num_draws=1'], 'num_draws'),
+    (['{runs}/nothing'], 'is not a directory'),
+    ([], 'RUN_OR_ROOT'),
+  ],
+)
+def test_a_mistake_is_one_sentence(small_runs, argv, words, capsys):
+  argv = [word.format(runs=small_runs) for word in argv]
+  assert shares_program.main(argv) in (1, 2)
+  captured = capsys.readouterr()
+  assert captured.out == ''
+  assert words in captured.err
+  assert len(captured.err.splitlines()) == 1

@@ -139,15 +139,16 @@ def test_the_first_pixel_sees_the_code_where_it_should():
 def test_samples_of_a_trained_model_follow_its_density(conditioning):
   decoder = make((2, 2, 1), conditioning=conditioning)
   weights = np.random.RandomState(0).dirichlet(np.ones(16)).astype('f')
-  optimizer = tf_keras.optimizers.Adam(0.02)
+  # To 0, so that the last step is no accident of its size.
+  rate = tf_keras.optimizers.schedules.PolynomialDecay(0.02, 300, 0.0)
+  optimizer = tf_keras.optimizers.Adam(rate)
   step = tf.function(
     step_of(decoder, optimizer, testing.all_images(2, 2), weights),
     autograph=False,
   )
-  losses = [float(step()) for _ in range(200)]
+  losses = [float(step()) for _ in range(300)]
   # It has learnt: the cross entropy is next to the entropy.
-  entropy = -(weights * np.log(weights)).sum()
-  assert min(losses[-20:]) < entropy + 0.01 < losses[0]
+  assert losses[-1] < -(weights * np.log(weights)).sum() + 0.01 < losses[0]
   testing.assert_sums_to_one(decoder(code()))
   testing.assert_sample_matches(decoder(code()), num_samples=40_000)
 

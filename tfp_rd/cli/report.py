@@ -14,7 +14,7 @@ from tfp_rd import errors
 from tfp_rd import report as report_lib
 from tfp_rd.cli import config_flags, program
 
-__all__ = ['define_report_dir', 'main', 'write']
+__all__ = ['define_report_dir', 'main', 'report_dir', 'write']
 
 _MANUAL = """\
 tfp-rd report [flags]: draw figures and tables of all finished runs.
@@ -41,6 +41,17 @@ def define_report_dir(flag_values: flags.FlagValues) -> None:
     flag_values=flag_values,
     module_name='The report',
   )
+
+
+def report_dir(flag_values: flags.FlagValues) -> str:
+  """Returns where a report goes.
+
+  Raises:
+    UserError: It is empty.
+  """
+  if not flag_values.report_dir:
+    raise errors.UserError('--report_dir is empty; name a folder.')
+  return flag_values.report_dir
 
 
 def write(run_root: str, report_dir: str) -> None:
@@ -81,9 +92,7 @@ def _define(flag_values):
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   program.refuse(arguments)
-  if not flag_values.report_dir:
-    raise errors.UserError('--report_dir is empty; name a folder.')
-  write(flag_values.run_root, flag_values.report_dir)
+  write(flag_values.run_root, report_dir(flag_values))
 
 
 if __name__ == '__main__':

@@ -59,6 +59,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   root = program.one(
     arguments, 'RUN_OR_ROOT, the directory of a run or of runs'
   )
+  folder = pathlib.Path(report_program.report_dir(flag_values))
   runs = [run for run in run_lib.runs_below(root) if run.is_done]
   if not runs:
     raise errors.UserError(f'no finished run below {root}; train some first.')
@@ -83,7 +84,6 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     for row in found:
       print('  '.join(shares.cells(row)), flush=True)
     rows += found
-  folder = pathlib.Path(flag_values.report_dir)
   folder.mkdir(parents=True, exist_ok=True)
   run_lib.write_atomically(folder / 'shares.md', shares.table_md(rows))
   print(folder / 'shares.md')

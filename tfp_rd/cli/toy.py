@@ -90,8 +90,7 @@ def _define(flag_values):
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   program.refuse(arguments)
-  if not flag_values.report_dir:
-    raise errors.UserError('--report_dir is empty; name a folder.')
+  folder = pathlib.Path(report_program.report_dir(flag_values))
   weights = list(map(_weight, flag_values.weights))
   program.tensorflow()
   from tfp_rd.objective import beta_elbo, target_rate
@@ -128,7 +127,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     rates = found.rate_nats
     typical = (values[middle] for values in found)
     print(_line(name, *typical, above, share, rates.min(), rates.max()))
-  _write(pathlib.Path(flag_values.report_dir), world, models)
+  _write(folder, world, models)
 
 
 def _weight(text):

@@ -107,8 +107,8 @@ def encoder_share(
   changes = np.where(heights > peaks + 1, np.inf, changes)
   best = -beta * values
   return EncoderShare(
-    share=_mean(own - best),
-    best=_mean(best),
+    share=Estimate.of_mean(own - best),
+    best=Estimate.of_mean(best),
     best_nats=best,
     quadrature_error_nats=float(beta * changes.mean()),
     marginal_mass=float(np.exp(found[0].log_values[-1])),
@@ -198,8 +198,3 @@ def _chunked(function, size):
     return np.concatenate(parts)
 
   return call
-
-
-def _mean(values):
-  error = values.std(ddof=1) / np.sqrt(len(values))
-  return Estimate(float(values.mean()), float(error))

@@ -99,7 +99,7 @@ def loss_shares(
     model, images[chosen], seed=initial.fold_in(seed, _CODES)
   )
   mixture = _log_mixture(model, images, truth, draws.latent[0])
-  marginal = _mean(mixture - draws.marginal_log_prob[0].numpy())
+  marginal = Estimate.of_mean(mixture - draws.marginal_log_prob[0].numpy())
   return LossShares(
     rate=rate,
     distortion=distortion,
@@ -128,13 +128,11 @@ def _means(model, images, truth, num_pairs, seed):
     batch_size=1000,
   )
   excess = rate + distortion + truth[chosen]
-  return _mean(rate), _mean(distortion), _mean(excess)
-
-
-def _mean(values):
-  """Averages as if images were drawn independently; they vary less."""
-  error = values.std(ddof=1) / math.sqrt(len(values))
-  return Estimate(float(values.mean()), float(error))
+  return (
+    Estimate.of_mean(rate),
+    Estimate.of_mean(distortion),
+    Estimate.of_mean(excess),
+  )
 
 
 def _check(images, truth):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A number of nats with its standard error, and checks of a source's fields."""
 
+import math
 from typing import NamedTuple
+
+import numpy as np
 
 from tfp_rd import errors
 
@@ -18,6 +21,12 @@ class Estimate(NamedTuple):
 
   nats: float
   stderr_nats: float = 0.0
+
+  @classmethod
+  def of_mean(cls, values: np.ndarray) -> 'Estimate':
+    """Returns the mean of independent values `[N]`."""
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    return cls(float(values.mean()), float(error))
 
 
 def check_whole(source, name, least, most) -> None:

@@ -145,9 +145,7 @@ class TemplateMixture:
       num = min(rows, _NUM_DRAWN - start)
       drawn = self.sample(num, seed=n, role=_FOR_ENTROPY)
       parts.append(function(self.log_joint(drawn.images)))
-    values = np.concatenate(parts)
-    error = values.std(ddof=1) / math.sqrt(len(values))
-    return Estimate(float(values.mean()), float(error))
+    return Estimate.of_mean(np.concatenate(parts))
 
 
 def _entropy_of_posterior(log_joint):
