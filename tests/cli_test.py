@@ -22,6 +22,7 @@ from absl import flags
 import tfp_rd
 from tfp_rd import (
   architecture,
+  atomic_file,
   config,
   dataset,
   grid,
@@ -51,7 +52,7 @@ POINT = Point.from_examples(
 def finish(a_run):
   splits = dict.fromkeys(('train', 'validation', 'test'), POINT.to_dict())
   result = {'schema': 1, 'points': [{'beta': a_run.config.beta, **splits}]}
-  run.write_atomically(a_run.path / 'result.json', json.dumps(result))
+  atomic_file.write_atomically(a_run.path / 'result.json', json.dumps(result))
 
 
 def train_at_once(a_run, execution, *, on_progress, on_warning):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfp_rd import compare, compare_table, errors
+from tfp_rd.estimate import Estimate
 
 BETAS = np.array([0.1, 0.3, 1.0, 3.0])
 NUM_IMAGES = 50
@@ -107,7 +108,7 @@ def test_runs_of_other_images_are_refused():
 
 
 def test_the_table_has_a_row_a_family_and_a_column_a_beta():
-  gap = compare.Gap(nats=0.1234, stderr_nats=0.0456, num_examples=360)
+  gap = Estimate(nats=0.1234, stderr_nats=0.0456, num_examples=360)
   difference = compare.RateDifference(1.26, -0.31, 2.84, 0.95, 1000, 7)
   note = 'no distortion in common.'
   families = (

@@ -49,17 +49,17 @@ def test_the_result_has_a_point_and_every_image_at_each_beta(done):
 
 
 def test_the_model_at_any_beta_is_restored(done):
-  conditional = done.model()
+  conditional = tfp_rd.restore(done)
   assert isinstance(conditional, tfp_rd.ConditionalModel)
   images = np.random.RandomState(0).randint(2, size=[6, 8, 8, 1])
   for beta in (0.3, 1.0):
     found, expected = (
       tfp_rd.evaluate(model, images, num_samples=2)
-      for model in (done.model(beta), conditional.at(beta))
+      for model in (tfp_rd.restore(done, beta), conditional.at(beta))
     )
     assert found.rate_nats == pytest.approx(expected.rate_nats, abs=1e-5)
   with pytest.raises(tfp_rd.UserError, match=r'from 0\.05 to 10'):
-    done.model(20.0)
+    tfp_rd.restore(done, 20.0)
 
 
 def test_a_cut_curve_goes_on_bit_for_bit(done, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from tfp_rd import (
   architecture,
+  atomic_file,
   call,
   config,
   errors,
@@ -41,7 +42,7 @@ def finish(a_run):
   }
   splits = dict.fromkeys(('train', 'validation', 'test'), point)
   result = {'schema': 1, 'points': [{'beta': a_run.config.beta, **splits}]}
-  run.write_atomically(a_run.path / 'result.json', json.dumps(result))
+  atomic_file.write_atomically(a_run.path / 'result.json', json.dumps(result))
 
 
 def test_cells_are_the_product_of_the_axes(small):

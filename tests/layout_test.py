@@ -28,6 +28,7 @@ LONGER_FILES = {
 PARTS = ('encoder', 'marginal', 'decoder')
 NO_TENSORFLOW = (
   'tfp_rd.architecture',
+  'tfp_rd.atomic_file',
   'tfp_rd.bounds',
   'tfp_rd.call',
   'tfp_rd.cli.__main__',
@@ -46,9 +47,12 @@ NO_TENSORFLOW = (
   'tfp_rd.dataset',
   'tfp_rd.diagonal',
   'tfp_rd.errors',
+  'tfp_rd.estimate',
+  'tfp_rd.field',
   'tfp_rd.frontier',
   'tfp_rd.grid',
   'tfp_rd.information',
+  'tfp_rd.metrics',
   'tfp_rd.objective',
   'tfp_rd.one_run',
   'tfp_rd.pending',

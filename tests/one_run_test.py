@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
+from tfp_rd import atomic_file, grid, one_run, plot, preset, report
 from tfp_rd import config as config_lib
-from tfp_rd import grid, one_run, plot, preset, report
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 
@@ -35,14 +35,14 @@ def fabricate(root, objective, *, shift=0.0, **fields):
     points.append({'beta': beta, **splits})
   arrays = io.BytesIO()
   np.savez(arrays, beta=betas, rate_nats=rate, distortion_nats=distortion)
-  run_lib.write_atomically(run.path / 'examples.npz', arrays.getvalue())
+  atomic_file.write_atomically(run.path / 'examples.npz', arrays.getvalue())
   result = {
     'schema': 1,
     'image_shape': [8, 8, 1],
     'points': points,
     'test_images_sha256': f'of {num_images} images',
   }
-  run_lib.write_atomically(run.path / 'result.json', json.dumps(result))
+  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
   return run
 
 
@@ -137,7 +137,7 @@ def test_a_result_that_does_not_name_its_images_is_no_judge(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   for run in runs:
     old = {k: v for k, v in run.result.items() if k != 'test_images_sha256'}
-    run_lib.write_atomically(run.path / 'result.json', json.dumps(old))
+    atomic_file.write_atomically(run.path / 'result.json', json.dumps(old))
   assert one_run.compare_runs(run_lib.runs_below(tmp_path)) == ()
 
 
@@ -152,7 +152,9 @@ def test_a_copy_is_no_other_seed(tmp_path):
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   changed = dict(runs[1].result, test_images_sha256='another')
-  run_lib.write_atomically(runs[1].path / 'result.json', json.dumps(changed))
+  atomic_file.write_atomically(
+    runs[1].path / 'result.json', json.dumps(changed)
+  )
   (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
   assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
 

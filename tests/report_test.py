@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from tfp_rd import atomic_file, curve_file, errors, report
 from tfp_rd import config as config_lib
 from tfp_rd import curve as curve_lib
-from tfp_rd import curve_file, errors, report
 from tfp_rd import point as point_lib
 from tfp_rd import run as run_lib
 
@@ -43,7 +43,7 @@ def fabricate(root, architecture='---', beta=1.0, seed=0, shift=0.0, **fields):
     'points': [{'beta': beta, **splits}],
     **splits,
   }
-  run_lib.write_atomically(run.path / 'result.json', json.dumps(result))
+  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
   return run
 
 

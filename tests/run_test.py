@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfp_rd import config, errors, run
+from tfp_rd import atomic_file, config, errors, run
 
 POINT = {
   'rate_nats': 1.0,
@@ -76,14 +76,14 @@ def test_a_corrupt_configuration_is_named(a_run):
 
 def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
   path = tmp_path / 'file'
-  run.write_atomically(path, 'old')
+  atomic_file.write_atomically(path, 'old')
 
   def fail(_):
     raise OSError('disk full')
 
   monkeypatch.setattr(os, 'fsync', fail)
   with pytest.raises(OSError, match='disk full'):
-    run.write_atomically(path, 'new')
+    atomic_file.write_atomically(path, 'new')
   assert path.read_text() == 'old'
   assert os.listdir(tmp_path) == ['file']
 

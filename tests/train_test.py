@@ -220,7 +220,7 @@ def test_a_run_leaves_its_files_and_its_model(tmp_path):
   assert arrays['rate_nats'].mean() == pytest.approx(
     result['test']['rate_nats']
   )
-  model = tfp_rd.load_run(a_run.path).model()
+  model = tfp_rd.restore(tfp_rd.load_run(a_run.path))
   assert model.num_parameters == result['num_parameters']
   bits = np.random.RandomState(0).randint(2, size=[50, 8, 8, 1]).astype('f')
   point = tfp_rd.evaluate(model, bits, num_samples=4)

@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tfp_rd import atomic_file, errors, experiment, grid, pending
 from tfp_rd import config as config_lib
-from tfp_rd import errors, experiment, grid, pending
 from tfp_rd import run as run_lib
 
 BASE = config_lib.Config(
@@ -51,7 +51,7 @@ def finish(run, *, weights=True):
   if weights:
     (run.path / 'checkpoint').mkdir()
     (run.path / 'checkpoint' / 'kept.index').touch()
-  run_lib.write_atomically(run.path / 'result.json', '{}')
+  atomic_file.write_atomically(run.path / 'result.json', '{}')
 
 
 def test_a_parent_without_weights_is_told_and_others_go_on(tmp_path):
@@ -108,7 +108,9 @@ def test_a_warm_run_begins_with_the_weights_that_were_kept(tmp_path):
   child = run_lib.create_run(tmp_path, still)
   experiment.execute(child, execution)
   for before, after in zip(
-    parent.model().variables, child.model().variables, strict=True
+    experiment.restore(parent).variables,
+    experiment.restore(child).variables,
+    strict=True,
   ):
     np.testing.assert_allclose(before, after, atol=1e-9)
 

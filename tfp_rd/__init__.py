@@ -76,6 +76,7 @@ _NAMES = {
   'draw': 'rate_distortion',
   'evaluate': 'rate_distortion',
   'load_run': 'run',
+  'restore': 'experiment',
   'fit': 'train',
 }
 

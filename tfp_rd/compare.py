@@ -17,15 +17,14 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from scipy import interpolate
 
 from tfp_rd import errors, frontier
+from tfp_rd.estimate import Estimate
 
 __all__ = [
-  'Gap',
   'paired_gap',
   'rate_difference',
   'rate_difference_interval',
@@ -37,20 +36,6 @@ Examples = Mapping[str, np.ndarray]
 # Where the reference's rate is compared: below, a model ignores its latent
 # variables, and a percentage of nearly nothing means nothing.
 _RATE_RANGE_NATS = (0.5, 15.0)
-
-
-class Gap(NamedTuple):
-  """What one model loses to another on the same images at one beta.
-
-  Attributes:
-    nats: Mean difference of `D + beta R`; negative where the first is better.
-    stderr_nats: Its standard error over images, NaN for a single image.
-    num_examples: Images.
-  """
-
-  nats: float
-  stderr_nats: float
-  num_examples: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +154,7 @@ def paired_gap(
   reference_rate: np.ndarray,
   reference_distortion: np.ndarray,
   beta: float = 1.0,
-) -> Gap:
+) -> Estimate:
   """Measure the mean difference of `D + beta R`, image by image.
 
   Args:
@@ -180,7 +165,8 @@ def paired_gap(
     beta: Weight of the rate.  At 1 the gap is that of the -ELBO.
 
   Returns:
-    The gap with its standard error.
+    The gap in nats with its standard error over images, NaN for one image;
+    negative where the first model is better.
 
   Raises:
     UserError: The arrays do not fit.
@@ -188,9 +174,7 @@ def paired_gap(
   arrays = (rate, distortion, reference_rate, reference_distortion)
   rate, distortion, *reference = _finite(*arrays)
   difference = beta * (rate - reference[0]) + (distortion - reference[1])
-  n = len(difference)
-  error = difference.std(ddof=1) / math.sqrt(n) if n > 1 else math.nan
-  return Gap(float(difference.mean()), float(error), n)
+  return Estimate.of_mean(difference)
 
 
 def _percent(rate, distortion, reference_rate, reference_distortion):

@@ -13,6 +13,7 @@ from typing import Optional
 import numpy as np
 
 from tfp_rd import compare, errors
+from tfp_rd.estimate import Estimate
 
 __all__ = ['compare_families', 'FamilyGaps', 'table_md']
 
@@ -33,14 +34,14 @@ class FamilyGaps:
   """
 
   name: str
-  gaps: Mapping[float, compare.Gap]
+  gaps: Mapping[float, Estimate]
   num_seeds: int
   seed_std_elbo_nats: Optional[float]
   rate_difference: Optional[compare.RateDifference]
   note: str = ''
 
   @property
-  def elbo_gap(self) -> Optional[compare.Gap]:
+  def elbo_gap(self) -> Optional[Estimate]:
     """The gap of the -ELBO; `None` where a side has no beta of 1."""
     return self.gaps.get(1.0)
 

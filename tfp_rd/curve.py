@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from tfp_rd import call, errors, result_row
+from tfp_rd import atomic_file, call, errors, result_row
 from tfp_rd import config as config_lib
 from tfp_rd import run as run_lib
 
@@ -95,7 +95,7 @@ class Collection(NamedTuple):
   infeasible: tuple[str, ...]
 
 
-def collect(root: run_lib.Path) -> Collection:
+def collect(root: atomic_file.Path) -> Collection:
   """Read every finished run below `root`; unfinished ones are passed over.
 
   Args:
@@ -123,7 +123,7 @@ def collect(root: run_lib.Path) -> Collection:
 
 
 def load_curves(
-  root: run_lib.Path, *, data: Optional[config_lib.DataConfig] = None
+  root: atomic_file.Path, *, data: Optional[config_lib.DataConfig] = None
 ) -> tuple[Curve, ...]:
   """Read the curves of one data set from the finished runs below `root`.
 

@@ -4,22 +4,21 @@
 import json
 import pathlib
 
+from tfp_rd import atomic_file, errors
 from tfp_rd import curve as curve_lib
-from tfp_rd import errors
-from tfp_rd import run as run_lib
 
 __all__ = ['read_curve', 'write_curve']
 
 
-def write_curve(curve: curve_lib.Curve, path: run_lib.Path) -> None:
+def write_curve(curve: curve_lib.Curve, path: atomic_file.Path) -> None:
   """Write a curve file, whole or not at all."""
   text = json.dumps(vars(curve), allow_nan=False)
   for name in curve.results:  # One line each, so that people can read them.
     text = text.replace(f'"{name}": [', f'\n "{name}": [', 1)
-  run_lib.write_atomically(path, text + '\n')
+  atomic_file.write_atomically(path, text + '\n')
 
 
-def read_curve(path: run_lib.Path) -> curve_lib.Curve:
+def read_curve(path: atomic_file.Path) -> curve_lib.Curve:
   """Return the curve that `write_curve` wrote.
 
   Raises:

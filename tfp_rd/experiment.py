@@ -22,7 +22,7 @@ from tfp_rd import result as result_lib
 from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 
-__all__ = ['execute', 'restore_model', 'restore_models']
+__all__ = ['execute', 'restore', 'restore_models']
 
 
 def execute(
@@ -86,7 +86,7 @@ def execute(
     return result_lib.write(run, state, data)
 
 
-def restore_model(run: run_lib.Run, beta: Optional[float] = None):
+def restore(run: run_lib.Run, beta: Optional[float] = None):
   """Builds the model of a finished run with its kept weights.
 
   Args:
@@ -124,7 +124,7 @@ def restore_models(
       one beta has that alone.
 
   Raises:
-    UserError: As `restore_model`.
+    UserError: As `restore`.
   """
   known = run.points('test')
   model = _restore(run)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: calls of the compiled program, and memory between them."""
 
-import csv
 import dataclasses
-import io
 import math
 import pathlib
 import time
@@ -13,8 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_rd import checkpoint, conditional, errors, rate_distortion
+from tfp_rd import metrics as metrics_lib
 from tfp_rd import program as program_lib
-from tfp_rd import run as run_lib
 from tfp_rd import selection as selection_lib
 from tfp_rd.network import initial
 
@@ -223,17 +221,12 @@ class _Files:
     step = None if self._folder is None else self._checkpoints.restore()
     if step is None:
       return []
-    folder = run_lib.Run(self._folder, None)
-    return [row for row in folder.metrics if row['step'] <= step]
+    rows = metrics_lib.read_metrics(self._folder)
+    return [row for row in rows if row['step'] <= step]
 
   def write(self, metrics, *, save):
     if self._folder is None:
       return
-    names = dict.fromkeys(name for row in metrics for name in row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(metrics)
-    run_lib.write_atomically(self._folder / 'metrics.csv', text.getvalue())
+    metrics_lib.write_metrics(self._folder, metrics)
     if save:
       self._checkpoints.save(int(self._state.program.step))

@@ -13,9 +13,8 @@ from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
-from tfp_rd import bounds, compare_table, diagonal, marks, style
+from tfp_rd import atomic_file, bounds, compare_table, diagonal, marks, style
 from tfp_rd import curve as curve_lib
-from tfp_rd import run as run_lib
 
 if TYPE_CHECKING:
   from matplotlib import axes as axes_lib
@@ -31,7 +30,7 @@ __all__ = [
 ]
 
 Curves = Sequence[curve_lib.Curve]
-Path = run_lib.Path
+Path = atomic_file.Path
 
 
 def rate_distortion_plane(
@@ -200,7 +199,7 @@ def save(figure: 'figure_lib.Figure', path: Path) -> None:
   buffer = io.BytesIO()
   with matplotlib.rc_context({'svg.hashsalt': 'tfp_rd'}):
     figure.savefig(buffer, format=kind, metadata=metadata)
-  run_lib.write_atomically(path, buffer.getvalue())
+  atomic_file.write_atomically(path, buffer.getvalue())
 
 
 def _plane(curves):

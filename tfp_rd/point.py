@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfp_rd.estimate import Estimate
+
 __all__ = ['Point']
 
 _STATUS = {
@@ -68,9 +70,9 @@ class Point:
     rate = np.asarray(rate, np.float64)
     distortion = np.asarray(distortion, np.float64)
     return cls(
-      *_mean_and_stderr(rate),
-      *_mean_and_stderr(distortion),
-      *_mean_and_stderr(-(rate + distortion)),
+      *Estimate.of_mean(rate)[:2],
+      *Estimate.of_mean(distortion)[:2],
+      *Estimate.of_mean(-(rate + distortion))[:2],
       num_examples=len(rate),
       num_samples=num_samples,
     )
@@ -91,9 +93,3 @@ class Point:
         for key, value in fields.items()
       }
     )
-
-
-def _mean_and_stderr(values):
-  n = len(values)
-  error = float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-  return float(values.mean()), error

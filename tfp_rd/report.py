@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from tfp_rd import (
+  atomic_file,
   compare_table,
   curve_file,
   diagonal,
@@ -25,7 +26,7 @@ from tfp_rd import run as run_lib
 
 __all__ = ['Report', 'write_report']
 
-Path = run_lib.Path
+Path = atomic_file.Path
 
 
 class Report(NamedTuple):
@@ -107,7 +108,7 @@ def _write(curves, folder, *, label, notes):
     ('table.csv', report_table.table_csv(curves)),
     ('table.md', report_table.table_md(curves, label=label, notes=notes)),
   ):
-    run_lib.write_atomically(folder / name, text)
+    atomic_file.write_atomically(folder / name, text)
     paths.append(folder / name)
   for curve in curves:
     paths.append(folder / 'curves' / f'curve_{curve.name}.json')
@@ -127,7 +128,7 @@ def _write_gaps(run_root, data, folder):
     return []
   paths = [folder / 'one_run_gaps.png', folder / 'one_run_gaps.md']
   plot.save(plot.one_run_gaps(families), paths[0])
-  run_lib.write_atomically(paths[1], compare_table.table_md(families))
+  atomic_file.write_atomically(paths[1], compare_table.table_md(families))
   return paths
 
 

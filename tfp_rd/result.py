@@ -13,10 +13,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd import checkpoint, conditional, rate_distortion, version
+from tfp_rd import (
+  atomic_file,
+  checkpoint,
+  conditional,
+  rate_distortion,
+  version,
+)
 from tfp_rd import objective as objective_lib
 from tfp_rd import point as point_lib
-from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 
 __all__ = ['write']
@@ -57,9 +62,9 @@ def write(run, state, data) -> Mapping[str, Any]:
     # Half the space, and a millionth of a nat.
     arrays[name] = arrays[name].astype(np.float32)
   np.savez_compressed(buffer, **arrays)
-  run_lib.write_atomically(run.path / 'examples.npz', buffer.getvalue())
+  atomic_file.write_atomically(run.path / 'examples.npz', buffer.getvalue())
   result = _result(run, state, data, points)
-  run_lib.write_atomically(
+  atomic_file.write_atomically(
     run.path / 'result.json', json.dumps(result, indent=1, allow_nan=False)
   )
   return result

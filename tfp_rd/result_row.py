@@ -47,7 +47,7 @@ def _with_truth(rows, run):
     row |= entropy
     row['excess_nats'] = excess.nats
     row['excess_stderr_nats'] = excess.stderr_nats
-    row['is_infeasible'] = excess.is_infeasible
+    row['is_infeasible'] = truth.is_infeasible(excess)
   return rows
 
 

@@ -11,20 +11,18 @@ No TensorFlow here: reports read runs with NumPy alone.
 """
 
 import contextlib
-import csv
 import dataclasses
 import json
-import os
 import pathlib
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 
+from tfp_rd import atomic_file, errors
 from tfp_rd import config as config_lib
-from tfp_rd import errors
+from tfp_rd import metrics as metrics_lib
 from tfp_rd import point as point_lib
 
 __all__ = [
@@ -34,10 +32,7 @@ __all__ = [
   'lock',
   'parent_of',
   'runs_below',
-  'write_atomically',
 ]
-
-Path = Union[str, os.PathLike]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,13 +92,7 @@ class Run:
   @property
   def metrics(self) -> list[dict[str, float]]:
     """The rows of `metrics.csv`, in the order of the steps."""
-    path = self.path / 'metrics.csv'
-    if not path.exists():
-      return []
-    with path.open(newline='') as f:
-      return [
-        {k: float(v) for k, v in row.items() if v} for row in csv.DictReader(f)
-      ]
+    return metrics_lib.read_metrics(self.path)
 
   @property
   def examples(self) -> Mapping[str, np.ndarray]:
@@ -120,25 +109,8 @@ class Run:
     except (OSError, ValueError, zipfile.BadZipFile) as e:
       raise errors.UserError(f'{path} cannot be read ({e!r:.80}).') from e
 
-  def model(self, beta: Optional[float] = None):
-    """Builds the model and restores its kept weights.
 
-    Args:
-      beta: For a run that has a whole curve, the one that is meant.
-
-    Returns:
-      A `tfp_rd.LatentVariableModel`; for a whole curve and no beta the
-      `tfp_rd.ConditionalModel`.  Imports TensorFlow.
-
-    Raises:
-      UserError: The run has no kept weights.
-    """
-    from tfp_rd import experiment  # The only road from here to TensorFlow.
-
-    return experiment.restore_model(self, beta=beta)
-
-
-def load_run(path: Path) -> Run:
+def load_run(path: atomic_file.Path) -> Run:
   """Opens a run's directory.
 
   Args:
@@ -178,7 +150,7 @@ def parent_of(run: Run) -> Optional[Run]:
   return None
 
 
-def runs_below(root: Path) -> list[Run]:
+def runs_below(root: atomic_file.Path) -> list[Run]:
   """Returns every run below `root`, or `root` itself, by name.
 
   Raises:
@@ -192,7 +164,7 @@ def runs_below(root: Path) -> list[Run]:
   return [load_run(p.parent) for p in sorted(root.rglob('config.json'))]
 
 
-def create_run(root: Path, config: config_lib.Config) -> Run:
+def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:
   """Makes, or finds again, the directory of `config` below `root`.
 
   Raises:
@@ -208,26 +180,8 @@ def create_run(root: Path, config: config_lib.Config) -> Run:
       'move that directory away.'
     )
   if not file.exists() or file.read_text() != config.to_json():
-    write_atomically(file, config.to_json())
+    atomic_file.write_atomically(file, config.to_json())
   return Run(path, config)
-
-
-def write_atomically(path: Path, content: Union[str, bytes]) -> None:
-  """Writes a file whole or not at all: to a temporary name, then renamed."""
-  path = pathlib.Path(path)
-  data = content.encode() if isinstance(content, str) else content
-  descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + '.')
-  try:
-    with os.fdopen(descriptor, 'wb') as f:
-      f.write(data)
-      f.flush()
-      os.fsync(f.fileno())
-    os.chmod(name, 0o644)
-    os.replace(name, path)
-  except BaseException:
-    with contextlib.suppress(FileNotFoundError):
-      os.unlink(name)
-    raise
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from tfp_rd import errors
+from tfp_rd import atomic_file, errors
 from tfp_rd import run as run_lib
-from tfp_rd.source.estimate import Estimate
+from tfp_rd.estimate import Estimate
 
 __all__ = ['COLUMNS', 'Row', 'cells', 'header', 'read', 'table_md', 'write']
 
@@ -80,7 +80,7 @@ def write(
   ]
   content = {'schema': 1, 'settings': dict(settings), 'points': points}
   text = json.dumps(content, indent=1, allow_nan=False)
-  run_lib.write_atomically(run.path / 'shares.json', text)
+  atomic_file.write_atomically(run.path / 'shares.json', text)
 
 
 def read(run: run_lib.Run, settings: Mapping[str, Any]) -> list[Row]:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from tfp_rd import atomic_file, errors, loop
 from tfp_rd import config as config_lib
-from tfp_rd import errors, loop
 from tfp_rd import program as program_lib
-from tfp_rd import run as run_lib
 from tfp_rd.network import initial
 from tfp_rd.objective import beta_elbo
 
@@ -173,7 +172,7 @@ def _claim(run_dir, program, inputs, schedule, *, dynamic):
   path = pathlib.Path(run_dir) / 'fit.json'
   path.parent.mkdir(parents=True, exist_ok=True)
   if not path.exists():
-    run_lib.write_atomically(path, json.dumps(what, indent=1))
+    atomic_file.write_atomically(path, json.dumps(what, indent=1))
   elif json.loads(path.read_text()) != what:
     raise errors.UserError(
       f'{run_dir} holds another training, see {path.name}; name another '

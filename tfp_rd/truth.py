@@ -16,11 +16,12 @@ far less than D + R does.  No TensorFlow here.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ['Excess', 'excesses']
+from tfp_rd.estimate import Estimate
+
+__all__ = ['excesses', 'is_infeasible']
 
 _NUM_STDERRS = 4.0
 _LEAST_PROBABILITY = 1 / 30_000
@@ -28,35 +29,25 @@ _LEAST_PROBABILITY = 1 / 30_000
 _ROUNDING_NATS = 1e-3
 
 
-class Excess(NamedTuple):
-  """By how much one point of a run exceeds the entropy of its source.
+def is_infeasible(excess: Estimate) -> bool:
+  """Tells whether D + R - H is below 0 beyond chance.
 
-  Attributes:
-    nats: D + R - H, from paired differences over test images.
-    stderr_nats: Its standard error; NaN for a single image.
-    num_examples: Test images.
+  It is if it lies four standard errors below 0 and below the bound that
+  follows.  Standard errors mislead where a model loses much on few images,
+  which may not have been drawn.  But for every model the mean of `exp(-gap)` is
+  at most 1, so that by Markov's inequality the gaps of N images sum to less
+  than `log p` with a probability of at most p.
+
+  Args:
+    excess: D + R - H of a point.
   """
-
-  nats: float
-  stderr_nats: float
-  num_examples: int
-
-  @property
-  def is_infeasible(self) -> bool:
-    """Whether it is four standard errors below 0, and that is no chance.
-
-    Standard errors mislead where a model loses much on few images, which may
-    not have been drawn.  But whatever the model, the mean of `exp(-gap)` is at
-    most 1, so that by Markov's inequality the gaps of N images sum to less than
-    `log p` with a probability of at most p.
-    """
-    error = np.nan_to_num(self.stderr_nats, nan=0.0)
-    limit = np.log(_LEAST_PROBABILITY) / self.num_examples
-    below = min(-_NUM_STDERRS * error, limit, -_ROUNDING_NATS)
-    return bool(self.nats < below)
+  error = np.nan_to_num(excess.stderr_nats, nan=0.0)
+  limit = np.log(_LEAST_PROBABILITY) / excess.num_examples
+  below = min(-_NUM_STDERRS * error, limit, -_ROUNDING_NATS)
+  return bool(excess.nats < below)
 
 
-def excesses(examples: Mapping[str, np.ndarray]) -> list[Excess]:
+def excesses(examples: Mapping[str, np.ndarray]) -> list[Estimate]:
   """Compares each point of a run with the truth.
 
   Args:
@@ -64,7 +55,7 @@ def excesses(examples: Mapping[str, np.ndarray]) -> list[Excess]:
       `log_prob_nats` `[N]`, log p*(x) of the same images.
 
   Returns:
-    One record for each of the P points.
+    D + R - H of each of the P points.
 
   Raises:
     KeyError: An array is missing.
@@ -74,10 +65,4 @@ def excesses(examples: Mapping[str, np.ndarray]) -> list[Excess]:
   truth = examples['log_prob_nats']
   if sums.ndim != 2 or sums.shape[1:] != truth.shape:
     raise ValueError(f'shapes {sums.shape} and {truth.shape}')
-  return [_excess(gap) for gap in sums.astype(np.float64) + truth]
-
-
-def _excess(gaps):
-  num = len(gaps)
-  error = gaps.std(ddof=1) / np.sqrt(num) if num > 1 else np.nan
-  return Excess(float(gaps.mean()), float(error), num)
+  return [Estimate.of_mean(gap) for gap in sums.astype(np.float64) + truth]

@@ -11,9 +11,9 @@ from typing import Optional
 import numpy as np
 from absl import flags
 
+from tfp_rd import atomic_file, errors
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import errors
 from tfp_rd import run as run_lib
 from tfp_rd.cli import config_flags, program
 
@@ -66,6 +66,8 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   if not output.parent.is_dir():
     raise errors.UserError(f'{output.parent} is not a directory; make it.')
   program.tensorflow()
+  from tfp_rd import experiment
+
   test = dataset_lib.load(run.config.data, data_dir=flag_values.data_dir).test
   # Shuffled: some test files are sorted by class.
   order = np.random.RandomState(flag_values.seed).permutation(len(test))
@@ -73,7 +75,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   beta = flag_values.beta
   if beta is None and config_lib.is_curve(run.config.objective):
     beta = min(run.points('test'), key=lambda b: abs(math.log(b)))
-  draws = _draw(run.model(beta), images, seed=flag_values.seed)
+  draws = _draw(experiment.restore(run, beta), images, seed=flag_values.seed)
   figure = picture(images, *draws, title=_title(run.config, beta))
   _save(figure, output)
   print(output)
@@ -167,7 +169,7 @@ def _title(config: config_lib.Config, beta: Optional[float]) -> str:
 def _save(figure, path):
   buffer = io.BytesIO()
   figure.savefig(buffer, format=path.suffix.lstrip('.'))
-  run_lib.write_atomically(path, buffer.getvalue())
+  atomic_file.write_atomically(path, buffer.getvalue())
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from typing import Optional
 
 from absl import flags
 
-from tfp_rd import architecture, errors, shares
+from tfp_rd import architecture, atomic_file, errors, shares
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import run as run_lib
 from tfp_rd import source as source_lib
@@ -85,7 +85,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
       print('  '.join(shares.cells(row)), flush=True)
     rows += found
   folder.mkdir(parents=True, exist_ok=True)
-  run_lib.write_atomically(folder / 'shares.md', shares.table_md(rows))
+  atomic_file.write_atomically(folder / 'shares.md', shares.table_md(rows))
   print(folder / 'shares.md')
 
 

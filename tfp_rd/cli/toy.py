@@ -10,8 +10,7 @@ from typing import Optional
 import numpy as np
 from absl import flags
 
-from tfp_rd import errors
-from tfp_rd import run as run_lib
+from tfp_rd import atomic_file, errors
 from tfp_rd.cli import program
 from tfp_rd.cli import report as report_program
 
@@ -166,7 +165,7 @@ def _write(folder, world, models):
     drawn = module.draw(world, models.values(), titles=titles)
     plot.save(drawn, folder / name)
     print(folder / name)
-  run_lib.write_atomically(
+  atomic_file.write_atomically(
     folder / 'toy.json', json.dumps(measures, indent=1, allow_nan=False) + '\n'
   )
   print(folder / 'toy.json')

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
+from tfp_rd.estimate import Estimate
 from tfp_rd.measure import quadrature
 from tfp_rd.network import initial
-from tfp_rd.source.estimate import Estimate
 
 __all__ = ['EncoderShare', 'encoder_share']
 

@@ -21,10 +21,9 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import call, errors
+from tfp_rd import call, errors, field
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
-from tfp_rd.objective import field
 
 __all__ = ['MultiRate']
 

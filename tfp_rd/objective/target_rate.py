@@ -18,9 +18,8 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import call
+from tfp_rd import call, field
 from tfp_rd.objective import context as context_lib
-from tfp_rd.objective import field
 
 __all__ = ['TargetRate']
 

@@ -16,9 +16,9 @@ table.  No TensorFlow here.
 from typing import Union
 
 from tfp_rd import call, errors
+from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import Draws
 from tfp_rd.source.enumeration import check_enumerable, every_image
-from tfp_rd.source.estimate import Estimate
 from tfp_rd.source.factors import Factors
 from tfp_rd.source.ising import Ising
 from tfp_rd.source.templates import Templates

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tfp_rd import errors
-from tfp_rd.source import estimate, mixture
+from tfp_rd import errors, field
+from tfp_rd.source import mixture
 
 __all__ = ['Factors']
 
@@ -34,10 +34,10 @@ class Factors(mixture.OfTemplates):
   seed: int = 0
 
   def __post_init__(self):
-    estimate.check_whole(self, 'num_shapes', 1, 400)
-    estimate.check_number(self, 'noise', 0.0, 0.5)
-    estimate.check_whole(self, 'side', 4, 28)
-    estimate.check_whole(self, 'seed', 0, 2**32 - 1)
+    field.check_whole(self, 'num_shapes', least=1, most=400)
+    field.check_number(self, 'noise', low=0.0, high=0.5)
+    field.check_whole(self, 'side', least=4, most=28)
+    field.check_whole(self, 'seed', least=0, most=2**32 - 1)
     if self.side % 2:
       raise errors.UserError(
         f'side of factors is {self.side}; expected an even number.'

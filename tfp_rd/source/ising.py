@@ -19,8 +19,8 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from tfp_rd import call, errors
-from tfp_rd.source import estimate
+from tfp_rd import call, errors, field
+from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import as_bits, Draws
 
 __all__ = ['Ising']
@@ -48,8 +48,8 @@ class Ising:
   boundary: str = 'free'
 
   def __post_init__(self):
-    estimate.check_number(self, 'coupling', -4.0, 4.0)
-    estimate.check_whole(self, 'side', 2, _LARGEST)
+    field.check_number(self, 'coupling', low=-4.0, high=4.0)
+    field.check_whole(self, 'side', least=2, most=_LARGEST)
     if self.boundary not in ('free', 'cylinder'):
       raise errors.UserError(
         f"boundary of ising is {self.boundary!r}; choose 'free' or 'cylinder'."
@@ -127,13 +127,13 @@ class Ising:
   def _first(self):
     return special.softmax(self._row + self._below[0])
 
-  def entropy(self) -> estimate.Estimate:
+  def entropy(self) -> Estimate:
     """Returns H, exact: that of the first row and of each next one."""
     row, nats = self._first, special.entr(self._first).sum()
     for table in self._transitions():
       nats += row @ special.entr(table).sum(1)
       row = row @ table
-    return estimate.Estimate(float(nats))
+    return Estimate(float(nats))
 
   def sample(self, num: int, *, seed: int) -> Draws:
     """Draws independent images `[num, H, W, 1]`, row after row."""

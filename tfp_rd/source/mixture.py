@@ -13,9 +13,9 @@ import numpy as np
 from scipy import special
 
 from tfp_rd import call
+from tfp_rd.estimate import Estimate
 from tfp_rd.source import enumeration
 from tfp_rd.source.draws import as_bits, Draws
-from tfp_rd.source.estimate import Estimate
 
 __all__ = ['OfTemplates', 'TemplateMixture']
 

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tfp_rd.source import estimate, mixture
+from tfp_rd import field
+from tfp_rd.estimate import Estimate
+from tfp_rd.source import mixture
 
 __all__ = ['Templates']
 
@@ -31,10 +33,10 @@ class Templates(mixture.OfTemplates):
   seed: int = 0
 
   def __post_init__(self):
-    estimate.check_whole(self, 'num_templates', 1, 4096)
-    estimate.check_number(self, 'noise', 0.0, 0.5)
-    estimate.check_whole(self, 'side', 2, 28)
-    estimate.check_whole(self, 'seed', 0, 2**32 - 1)
+    field.check_whole(self, 'num_templates', least=1, most=4096)
+    field.check_number(self, 'noise', low=0.0, high=0.5)
+    field.check_whole(self, 'side', least=2, most=28)
+    field.check_whole(self, 'seed', least=0, most=2**32 - 1)
 
   @functools.cached_property
   def mixture(self) -> mixture.TemplateMixture:
@@ -43,6 +45,6 @@ class Templates(mixture.OfTemplates):
     templates = np.random.RandomState([self.seed, 0]).randint(2, size=shape)
     return mixture.TemplateMixture(templates, self.noise)
 
-  def information(self) -> estimate.Estimate:
+  def information(self) -> Estimate:
     """Returns what an image tells of its template, in nats."""
     return self.mixture.information(np.arange(self.num_templates))

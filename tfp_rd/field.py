@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of the fields of records, each refused by one sentence.
+
+A check also makes a value canonical, so that 1 and 1.0, or NumPy's integers and
+Python's, are one value with one text.  No TensorFlow here.
+"""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+from tfp_rd import errors
+
+__all__ = [
+  'check_bool',
+  'check_choice',
+  'check_number',
+  'check_positive',
+  'check_text',
+  'check_whole',
+  'set_field',
+]
+
+
+def set_field(record, name: str, value: Any) -> None:
+  """Sets a field of a frozen record while it is being made."""
+  object.__setattr__(record, name, value)
+
+
+def check_whole(
+  record, name: str, *, least=-math.inf, most=math.inf, optional=False
+) -> None:
+  """Makes a field an `int`; refuses what is no whole number in a range.
+
+  Args:
+    record: A frozen dataclass, in its `__post_init__`.
+    name: The field.
+    least: The least value.
+    most: The largest.
+    optional: Whether `None` is a value.
+
+  Raises:
+    UserError: The value is something else.
+  """
+  value = getattr(record, name)
+  if optional and value is None:
+    return
+  is_whole = _is_real(value) and math.isfinite(value) and value == int(value)
+  if not (is_whole and least <= value <= most):
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; expected a whole number'
+      f'{_range(least, most)}.'
+    )
+  set_field(record, name, int(value))
+
+
+def check_number(
+  record, name: str, *, low=-math.inf, high=math.inf, closed='', optional=False
+) -> None:
+  """Makes a field a finite `float` between two numbers.
+
+  Args:
+    record: A frozen dataclass, in its `__post_init__`.
+    name: The field.
+    low: The lower end.
+    high: The upper end.
+    closed: Which ends are values too: `''`, `'low'` or `'both'`.
+    optional: Whether `None` is a value.
+
+  Raises:
+    UserError: The value is something else.
+  """
+  value = getattr(record, name)
+  if optional and value is None:
+    return
+  inside = _is_real(value) and math.isfinite(value) and low <= value <= high
+  if inside and (
+    (closed not in ('low', 'both') and value == low)
+    or (closed != 'both' and value == high)
+  ):
+    inside = False
+  if not inside:
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; expected '
+      f'{_interval(low, high, closed)}.'
+    )
+  set_field(record, name, float(value))
+
+
+def check_positive(record, *names: str, or_zero=False, optional=False) -> None:
+  """Makes fields positive, finite floats.
+
+  Args:
+    record: A frozen dataclass, in its `__post_init__`.
+    *names: The fields.
+    or_zero: Whether 0 is a value.
+    optional: Whether `None` is a value.
+
+  Raises:
+    UserError: A value is something else.
+  """
+  closed = 'low' if or_zero else ''
+  for name in names:
+    check_number(record, name, low=0, closed=closed, optional=optional)
+
+
+def check_choice(record, name: str, choices) -> None:
+  """Refuses a field that is none of the choices.
+
+  Raises:
+    UserError: It is none of them.
+  """
+  value = getattr(record, name)
+  if not isinstance(value, str) or value not in choices:
+    listed = ', '.join(repr(choice) for choice in choices)
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; choose one of {listed}.'
+    )
+
+
+def check_text(record, name: str) -> None:
+  """Refuses a field that is no text.
+
+  Raises:
+    UserError: It is something else.
+  """
+  value = getattr(record, name)
+  if not isinstance(value, str):
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; expected text.'
+    )
+
+
+def check_bool(record, name: str) -> None:
+  """Makes a field a `bool`; refuses what is neither true nor false.
+
+  Raises:
+    UserError: It is something else.
+  """
+  value = getattr(record, name)
+  if not isinstance(value, (bool, np.bool_)):
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; expected True or False.'
+    )
+  set_field(record, name, bool(value))
+
+
+def _is_real(value):
+  return isinstance(value, numbers.Real) and not isinstance(
+    value, (bool, np.bool_)
+  )
+
+
+def _name(record, name):
+  of = getattr(record, 'name', None)
+  return f'{name} of {of}' if isinstance(of, str) else name
+
+
+def _range(least, most):
+  if math.isinf(least) and math.isinf(most):
+    return ''
+  if math.isinf(most):
+    return f' from {least} on'
+  return f' from {least} to {most}'
+
+
+def _interval(low, high, closed):
+  if math.isinf(low) and math.isinf(high):
+    return 'a finite number'
+  if math.isinf(high):
+    if low == 0:
+      kind = 'that is not negative' if closed else 'above 0'
+    else:
+      kind = f'from {low:g} on' if closed else f'above {low:g}'
+    return f'a finite number {kind}'
+  return (
+    f'a number between {low:g} and {high:g}'
+    + {
+      '': '',
+      'low': f' ({low:g} included)',
+      'both': ', both included',
+    }[closed]
+  )
