@@ -19,7 +19,7 @@ import tfp_rd
 from benchmarks import fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import loop, program
+from tfp_rd.training import loop, program
 
 __all__ = ['elbos', 'main', 'speedup']
 

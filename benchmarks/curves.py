@@ -20,10 +20,13 @@ import numpy as np
 
 import tfp_rd
 from benchmarks import fresh, timing
-from tfp_rd import architecture, conditional, loop, preset, program
+from tfp_rd import architecture
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import objective as objective_lib
+from tfp_rd.model import conditional_model
+from tfp_rd.run import preset
+from tfp_rd.training import loop, program
 
 __all__ = ['cost', 'main', 'run_seconds']
 
@@ -167,7 +170,7 @@ class _Side:
     self._at_one_beta = (
       self._model
       if beta_range is None
-      else conditional.Slide(self._model).to(1.0)
+      else conditional_model.Slide(self._model).to(1.0)
     )
 
   def step(self):

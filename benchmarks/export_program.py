@@ -18,10 +18,10 @@ import tensorflow as tf
 import tfp_rd
 from benchmarks import artifact, flops
 from tfp_rd import config as config_lib
-from tfp_rd import loop
-from tfp_rd import program as program_lib
 from tfp_rd.cli import program as cli_program
 from tfp_rd.marginal import vamp
+from tfp_rd.training import loop
+from tfp_rd.training import program as program_lib
 
 __all__ = ['export', 'training_program']
 
@@ -56,7 +56,7 @@ def training_program(
     dynamic: Whether images are on-probabilities.
 
   Returns:
-    program: A `tfp_rd.program.Program`.
+    program: A `tfp_rd.training.program.Program`.
     arguments: Those of its compiled function.
 
   Raises:

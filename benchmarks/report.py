@@ -18,7 +18,7 @@ import numpy as np
 
 from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
-from tfp_rd import run as run_lib
+from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
 

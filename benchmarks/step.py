@@ -23,8 +23,8 @@ import tfp_rd
 from benchmarks import flops, fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import loop, program
 from tfp_rd.network import convolutional
+from tfp_rd.training import loop, program
 
 __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 

@@ -20,17 +20,7 @@ import pytest
 from absl import flags
 
 import tfp_rd
-from tfp_rd import (
-  architecture,
-  atomic_file,
-  config,
-  dataset,
-  grid,
-  objective,
-  pending,
-  preset,
-  run,
-)
+from tfp_rd import architecture, config, dataset, objective
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import (
   config_flags,
@@ -43,6 +33,7 @@ from tfp_rd.cli import (
 from tfp_rd.cli import grid as grid_program
 from tfp_rd.cli import sample as sample_program
 from tfp_rd.point import Point
+from tfp_rd.run import atomic_file, directory, grid, pending, preset
 
 POINT = Point.from_examples(
   np.array([1.0, 1.2]), np.array([2.0, 2.4]), num_samples=4
@@ -57,7 +48,7 @@ def finish(a_run):
 
 def train_at_once(a_run, execution, *, on_progress, on_warning):
   del execution, on_warning
-  with run.lock(a_run):
+  with directory.lock(a_run):
     steps = a_run.config.training.num_steps
     on_progress(steps, steps, {'rate_nats': 1.0, 'distortion_nats': 2.0})
     finish(a_run)
@@ -72,10 +63,10 @@ DEFAULT = dataclasses.replace(
 
 @pytest.fixture
 def trainer(monkeypatch):
-  """Replaces `tfp_rd.experiment`; its `execute` may be replaced once more."""
-  fake = types.ModuleType('tfp_rd.experiment')
+  """Replaces the experiment module; a test may replace `execute` again."""
+  fake = types.ModuleType('tfp_rd.training.experiment')
   fake.execute = train_at_once
-  monkeypatch.setitem(sys.modules, 'tfp_rd.experiment', fake)
+  monkeypatch.setitem(sys.modules, 'tfp_rd.training.experiment', fake)
   monkeypatch.setattr(tfp_rd, 'experiment', fake, raising=False)
   monkeypatch.setattr(program, 'tensorflow', lambda: None)
   # Other processes would not know of it.
@@ -111,7 +102,7 @@ def arrays(tmp_path):
 
 
 def only_run(root='runs'):
-  (found,) = run.runs_below(root)
+  (found,) = directory.runs_below(root)
   return found
 
 
@@ -156,7 +147,7 @@ def test_a_misspelt_program_is_met_with_the_right_one(call):
 
 
 def test_help_and_report_bring_no_tensorflow(tmp_path):
-  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
+  a_run = directory.create_run(tmp_path / 'runs', DEFAULT)
   finish(a_run)
   for module, *argv in (
     ('tfp_rd.cli.train', '--help'),
@@ -275,7 +266,7 @@ def test_a_dry_run_has_an_identity_of_its_own(call, trainer):
     for argv in ([], ['--max_steps=2'], ['--fake_data'], ['--max_steps=9999'])
   }
   assert len(paths) == 3  # A cap that caps nothing is no other run.
-  steps = {r.config.training.num_steps for r in run.runs_below('runs')}
+  steps = {r.config.training.num_steps for r in directory.runs_below('runs')}
   assert steps == {2, 1500}
 
 
@@ -297,7 +288,7 @@ def test_a_file_s_content_is_part_of_the_run(call, trainer, arrays):
   assert found.sha256 == dataset.fingerprint(path)
   arrays(test=np.zeros((3, 4, 4)))
   call('train', f'--dataset={path.name}')
-  assert len(run.runs_below('runs')) == 2
+  assert len(directory.runs_below('runs')) == 2
 
 
 # Bad input: one sentence, a status, nothing left behind.
@@ -409,7 +400,7 @@ def test_what_the_system_refuses_is_one_sentence(call, trainer, error, words):
 def test_a_really_full_device_is_one_sentence(tmp_path):
   if not os.path.exists('/dev/full'):
     pytest.skip('no /dev/full here')
-  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
+  a_run = directory.create_run(tmp_path / 'runs', DEFAULT)
   finish(a_run)
   with open('/dev/full', 'w') as full:
     done = subprocess.run(
@@ -426,7 +417,7 @@ def test_a_really_full_device_is_one_sentence(tmp_path):
 
 
 def test_a_second_process_on_the_same_run_is_told_so(call, trainer, tmp_path):
-  with run.lock(run.create_run(tmp_path / 'runs', DEFAULT)):
+  with directory.lock(directory.create_run(tmp_path / 'runs', DEFAULT)):
     status, _, err = call('train')
   assert (status, len(err)) == (1, 1)
   assert 'another process' in err[0]
@@ -435,7 +426,7 @@ def test_a_second_process_on_the_same_run_is_told_so(call, trainer, tmp_path):
 def test_a_directory_of_another_configuration_is_left_alone(
   call, trainer, tmp_path
 ):
-  a_run = run.create_run(tmp_path / 'runs', DEFAULT)
+  a_run = directory.create_run(tmp_path / 'runs', DEFAULT)
   other = config.Config(seed=3).to_json()
   (a_run.path / 'config.json').write_text(other)
   status, _, err = call('train')
@@ -489,7 +480,7 @@ SMALL = (
 def test_a_grid_trains_its_cells_and_draws_the_report(call, trainer, tmp_path):
   status, out, err = call(*SMALL)
   assert status == 0
-  found = [r.config for r in run.runs_below('runs')]
+  found = [r.config for r in directory.runs_below('runs')]
   assert {(c.model.architecture, c.beta) for c in found} == {
     (a, b) for a in ('---', '-+v') for b in (0.5, 2.0)
   }
@@ -501,7 +492,7 @@ def test_a_grid_trains_its_cells_and_draws_the_report(call, trainer, tmp_path):
 def test_architectures_may_follow_without_an_equals_sign(call, trainer):
   argv = ('--architectures', '-+v,---', '--betas=1', '--report_dir=')
   assert call('grid', *argv)[0] == 0
-  assert len(run.runs_below('runs')) == 2
+  assert len(directory.runs_below('runs')) == 2
 
 
 def test_a_grid_typed_again_trains_nothing(call, trainer):
@@ -530,7 +521,7 @@ def test_flags_override_a_preset_and_the_rest_of_it_stays(call, trainer):
     *('--kl_annealing_steps=5', '--seeds=0,1', '--report_dir='),
   )
   assert status == 0, err
-  found = [r.config for r in run.runs_below('runs')]
+  found = [r.config for r in directory.runs_below('runs')]
   assert len(found) == 8
   assert {c.training.num_steps for c in found} == {3000}
   assert {c.model.latent_size for c in found} == {3}
@@ -542,7 +533,7 @@ def test_flags_override_a_preset_and_the_rest_of_it_stays(call, trainer):
 def curves(call, *argv):
   status, _, err = call('grid', '--architectures=-+v', '--report_dir=', *argv)
   assert status == 0, err
-  return [r.config for r in run.runs_below('runs')]
+  return [r.config for r in directory.runs_below('runs')]
 
 
 def test_the_plane_trains_each_curve_in_one_run(call, trainer):
@@ -662,7 +653,7 @@ def test_warm_runs_name_their_parents(call, trainer):
 
 def test_a_corrupt_result_is_set_aside_and_its_run_done_again(call, trainer):
   call(*SMALL)
-  broken = run.runs_below('runs')[2]
+  broken = directory.runs_below('runs')[2]
   (broken.path / 'result.json').write_text('torn')
   status, _, err = call('report')
   assert status == 1
@@ -767,7 +758,7 @@ def test_a_mistake_in_another_program_is_one_sentence(
 
 @pytest.mark.parametrize('output', ['x', 'x.txt', 'nowhere/x.png'])
 def test_sample_refuses_a_file_that_it_cannot_write(call, trainer, output):
-  path = run.create_run('runs', DEFAULT).path
+  path = directory.create_run('runs', DEFAULT).path
   status, _, err = call('sample', path, f'--output={output}')
   assert (status, len(err)) == (1, 1)
 
@@ -814,8 +805,8 @@ class Terminal(io.StringIO):
 def test_a_terminal_sees_a_bar_with_the_run_at_work(monkeypatch, tmp_path):
   monkeypatch.setattr(sys, 'stderr', terminal := Terminal())
   cells = grid.Grid(architectures=('---',)).cells()
-  finish(run.create_run(tmp_path, cells[0]))
-  a_run = run.create_run(tmp_path, cells[1])
+  finish(directory.create_run(tmp_path, cells[0]))
+  a_run = directory.create_run(tmp_path, cells[1])
   with progress.Progress(cells, tmp_path) as shown:
     shown.step(a_run, 750, {'rate_nats': 12.34, 'distortion_nats': 5.67})
     finish(a_run)
@@ -830,7 +821,7 @@ def test_a_terminal_sees_a_bar_with_the_run_at_work(monkeypatch, tmp_path):
 
 def test_a_half_written_row_is_no_error(tmp_path, capsys):
   cells = grid.Grid(architectures=('---',)).cells()
-  a_run = run.create_run(tmp_path, cells[1])
+  a_run = directory.create_run(tmp_path, cells[1])
   (a_run.path / 'metrics.csv').write_text('step,rate_nats\n100,3.5\n20')
   with progress.Progress(cells, tmp_path) as shown:
     shown.look(at_work=True)
@@ -844,7 +835,7 @@ def work(cells, root, number):
   del number
 
   def execute(a_run):
-    with run.lock(a_run):
+    with directory.lock(a_run):
       if a_run.is_done:  # The other was faster: these runs take no time.
         return
       owner = a_run.path / 'owner'
@@ -861,7 +852,7 @@ def work_or_die(cells, root, number):
   del number
 
   def execute(a_run):
-    with run.lock(a_run):
+    with directory.lock(a_run):
       if a_run.config == cells[0] and not (root / 'died').exists():
         (root / 'died').write_text('')
         os.kill(os.getpid(), signal.SIGKILL)
@@ -878,7 +869,7 @@ def test_workers_share_a_grid_and_train_each_run_once(tmp_path):
   )
   assert dead == 0
   assert pending.pending(cells, tmp_path) == []
-  for a_run in run.runs_below(tmp_path):
+  for a_run in directory.runs_below(tmp_path):
     assert len((a_run.path / 'owner').read_text().splitlines()) == 1
 
 

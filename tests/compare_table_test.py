@@ -4,7 +4,9 @@
 import numpy as np
 import pytest
 
-from tfp_rd import compare, compare_table, errors
+from tfp_rd import errors
+from tfp_rd.curve import compare
+from tfp_rd.curve import families as families_lib
 from tfp_rd.estimate import Estimate
 
 BETAS = np.array([0.1, 0.3, 1.0, 3.0])
@@ -29,7 +31,7 @@ def one_by_one(**kwargs):
 
 
 def family(one_run, separate, **kwargs):
-  (found,) = compare_table.compare_families(
+  (found,) = families_lib.compare_families(
     {'-+v': one_run}, {'-+v': separate}, num_resamples=20, **kwargs
   )
   return found
@@ -82,7 +84,7 @@ def test_the_order_of_betas_and_of_runs_does_not_matter():
 def test_families_of_both_sides_are_compared_in_the_order_of_the_first():
   one_run = {name: examples() for name in ('--v', '---', '+++')}
   separate = {name: one_by_one() for name in ('---', '--v', '-++')}
-  found = compare_table.compare_families(one_run, separate, num_resamples=2)
+  found = families_lib.compare_families(one_run, separate, num_resamples=2)
   assert [f.name for f in found] == ['--v', '---']
 
 
@@ -112,10 +114,10 @@ def test_the_table_has_a_row_a_family_and_a_column_a_beta():
   difference = compare.RateDifference(1.26, -0.31, 2.84, 0.95, 1000, 7)
   note = 'no distortion in common.'
   families = (
-    compare_table.FamilyGaps('---', {0.1: gap, 1.0: gap}, 3, 0.2, difference),
-    compare_table.FamilyGaps('-+v', {0.3: gap}, 0, None, None, note),
+    families_lib.FamilyGaps('---', {0.1: gap, 1.0: gap}, 3, 0.2, difference),
+    families_lib.FamilyGaps('-+v', {0.3: gap}, 0, None, None, note),
   )
-  lines = compare_table.table_md(families).splitlines()
+  lines = families_lib.table_md(families).splitlines()
   assert '| `---` | +0.12 ± 0.05 | 3 | 0.20 | +1.3 [-0.3, +2.8] |' in lines
   assert '| `-+v` | – | 0 | – | – |' in lines
   assert '| family | beta 0.1 | beta 0.3 | beta 1 |' in lines
@@ -127,7 +129,7 @@ def test_the_table_has_a_row_a_family_and_a_column_a_beta():
 
 def test_every_row_of_a_table_has_as_many_cells():
   found = family(examples(by=1.02), one_by_one())
-  blocks = compare_table.table_md([found]).strip().split('\n\n')
+  blocks = families_lib.table_md([found]).strip().split('\n\n')
   tables = [b.splitlines() for b in blocks if b.startswith('|')]
   assert len(tables) == 2
   for rows in tables:

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from tfp_rd import compare, errors
+from tfp_rd import errors
+from tfp_rd.curve import compare
 
 BETAS = np.geomspace(0.05, 10, 10)
 

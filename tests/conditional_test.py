@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import condition, epoch, loop, program, rate_distortion
-from tfp_rd import conditional as conditional_lib
+from tfp_rd import rate_distortion
+from tfp_rd.model import condition
+from tfp_rd.model import conditional_model as conditional_lib
 from tfp_rd.network import initial
+from tfp_rd.training import epoch, loop, program
 
 SHAPE = (4, 5, 1)
 COVER = ['---', '-++', '+-v', '++v']

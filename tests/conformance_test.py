@@ -22,12 +22,11 @@ import tensorflow_probability as tfp
 import tf_keras
 
 import tfp_rd
-from tfp_rd import architecture, checkpoint, layer, testing
+from tfp_rd import architecture, layer, testing
 from tfp_rd.decoder import autoregressive_bernoulli, deconvolutional, pixel_cnn
 from tfp_rd.encoder import gaussian, inverse_autoregressive
 from tfp_rd.marginal import (
   masked_autoregressive,
-  mixture,
   standard_normal,
   vamp,
   vamp_mixture,
@@ -41,8 +40,10 @@ from tfp_rd.network import (
   gated,
   initial,
   masked,
+  mixture,
   modulation,
 )
+from tfp_rd.training import checkpoint
 
 tfd = tfp.distributions
 

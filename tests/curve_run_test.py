@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import tfp_rd
-from tfp_rd import config, experiment, run
+from tfp_rd import config
 from tfp_rd.cli import evaluate, sample
+from tfp_rd.run import directory
+from tfp_rd.training import experiment
 
 BETAS = (0.1, 1.0, 5.0)
 CELL = config.Config(
@@ -29,7 +31,7 @@ EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
 
 @pytest.fixture(name='done', scope='module')
 def finished(tmp_path_factory):
-  done = run.create_run(tmp_path_factory.mktemp('runs'), CELL)
+  done = directory.create_run(tmp_path_factory.mktemp('runs'), CELL)
   experiment.execute(done, EXECUTION)
   return done
 
@@ -63,7 +65,7 @@ def test_the_model_at_any_beta_is_restored(done):
 
 
 def test_a_cut_curve_goes_on_bit_for_bit(done, tmp_path):
-  again = run.create_run(tmp_path, CELL)
+  again = directory.create_run(tmp_path, CELL)
 
   def cut(step, num_steps, metrics):
     if step == 4:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tfp_rd import config as config_lib
-from tfp_rd import curve as curve_lib
-from tfp_rd import curve_file, errors
+from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd import run as run_lib
+from tfp_rd.curve import curve as curve_lib
+from tfp_rd.curve import file
+from tfp_rd.run import directory as run_lib
 
 SPLITS = ('train', 'validation', 'test')
 
@@ -135,8 +136,8 @@ def test_a_curve_file_reads_back_equal(tmp_path):
   fabricate(tmp_path, '-+v', beta=0.3)
   (curve,) = curve_lib.load_curves(tmp_path)
   path = tmp_path / 'curve_-+v.json'
-  curve_file.write_curve(curve, path)
-  assert curve_file.read_curve(path) == curve
+  file.write_curve(curve, path)
+  assert file.read_curve(path) == curve
   fields = json.loads(path.read_text())
   assert list(fields) == ['name', 'description', 'results']
   assert fields['results']['rate_nats'] == list(curve.results['rate_nats'])
@@ -149,7 +150,7 @@ def test_what_is_no_curve_file_is_refused(tmp_path, text):
   path = tmp_path / 'curve.json'
   path.write_text(text)
   with pytest.raises(errors.UserError, match='curve.json is no curve file'):
-    curve_file.read_curve(path)
+    file.read_curve(path)
 
 
 def broken(rate):

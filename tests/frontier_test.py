@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from tfp_rd import curve as curve_lib
-from tfp_rd import diagonal, errors, frontier
+from tfp_rd import errors
+from tfp_rd.curve import curve as curve_lib
+from tfp_rd.curve import diagonal, frontier
 
 CLOUDS = [
   np.random.default_rng(seed).integers(0, 12, size=(2, n)).astype(float)

@@ -8,18 +8,8 @@ import sys
 
 import pytest
 
-from tfp_rd import (
-  architecture,
-  atomic_file,
-  call,
-  config,
-  errors,
-  grid,
-  objective,
-  pending,
-  preset,
-  run,
-)
+from tfp_rd import architecture, config, errors, objective, record_text
+from tfp_rd.run import atomic_file, directory, grid, pending, preset
 
 
 @pytest.fixture
@@ -107,7 +97,7 @@ def test_an_integer_and_a_float_beta_are_the_same_run():
 
 def test_annealing_is_a_field_of_the_objective():
   (text,) = grid.beta_elbos([0.5], kl_annealing_steps=10)
-  name, fields = call.read(text)
+  name, fields = record_text.read(text)
   assert name == 'beta_elbo'
   assert fields == {'beta': 0.5, 'kl_annealing_steps': 10}
 
@@ -115,16 +105,16 @@ def test_annealing_is_a_field_of_the_objective():
 def test_pending_is_what_has_no_readable_result(small, tmp_path):
   cells = small.cells()
   assert pending.pending(cells, tmp_path) == list(cells)
-  finish(run.create_run(tmp_path, cells[1]))
-  broken = run.create_run(tmp_path, cells[2])
+  finish(directory.create_run(tmp_path, cells[1]))
+  broken = directory.create_run(tmp_path, cells[2])
   (broken.path / 'result.json').write_text('{"schema": 1, "poi')
   assert pending.pending(cells, tmp_path) == [cells[0], cells[2], cells[3]]
 
 
 def test_a_corrupt_result_is_kept_under_another_name(small, tmp_path):
   cells = small.cells()
-  finish(run.create_run(tmp_path, cells[0]))
-  broken = run.create_run(tmp_path, cells[1])
+  finish(directory.create_run(tmp_path, cells[0]))
+  broken = directory.create_run(tmp_path, cells[1])
   (broken.path / 'result.json').write_text('torn')
   (moved,) = pending.set_aside_corrupt(cells, tmp_path)
   assert moved.read_text() == 'torn'
@@ -135,7 +125,7 @@ def test_a_corrupt_result_is_kept_under_another_name(small, tmp_path):
 
 def test_each_pending_cell_is_trained_once(small, tmp_path):
   cells = small.cells()
-  finish(run.create_run(tmp_path, cells[0]))
+  finish(directory.create_run(tmp_path, cells[0]))
   trained = []
 
   def execute(a_run):
@@ -150,11 +140,11 @@ def test_each_pending_cell_is_trained_once(small, tmp_path):
 def test_a_run_held_by_another_is_looked_at_again_at_the_end(small, tmp_path):
   cells = small.cells()
   other = contextlib.ExitStack()
-  other.enter_context(run.lock(run.create_run(tmp_path, cells[0])))
+  other.enter_context(directory.lock(directory.create_run(tmp_path, cells[0])))
   trained = []
 
   def execute(a_run):
-    with run.lock(a_run):
+    with directory.lock(a_run):
       trained.append(a_run.config)
       finish(a_run)
 
@@ -171,12 +161,12 @@ def test_a_run_held_by_another_is_looked_at_again_at_the_end(small, tmp_path):
 
 def test_a_run_that_another_finishes_is_not_trained_again(small, tmp_path):
   cells = small.cells()[:1]
-  held = run.create_run(tmp_path, cells[0])
+  held = directory.create_run(tmp_path, cells[0])
   other = contextlib.ExitStack()
-  other.enter_context(run.lock(held))
+  other.enter_context(directory.lock(held))
 
   def execute(a_run):
-    with run.lock(a_run):
+    with directory.lock(a_run):
       pytest.fail('it was trained a second time')
 
   def on_wait(_):
@@ -210,7 +200,7 @@ def test_a_diverged_run_is_told_and_the_others_go_on(small, tmp_path):
 
 
 def test_a_grid_needs_no_tensorflow():
-  code = 'import sys, tfp_rd.grid; assert "tensorflow" not in sys.modules'
+  code = 'import sys, tfp_rd.run.grid; assert "tensorflow" not in sys.modules'
   subprocess.run([sys.executable, '-c', code], check=True)
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import autoregressive, initial, masked, triangular
+from tfp_rd.network import autoregressive, initial, masked, masked_solver
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -142,7 +142,7 @@ def test_the_solution_and_its_gradients_are_those_of_the_naive_loop(
 
 def test_a_net_of_one_hidden_unit_is_solved_as_by_hand():
   y = vectors(2, 6)
-  x = triangular.solve(
+  x = masked_solver.solve(
     y,
     lambda y_i, output: y_i + output,
     kernels=[

@@ -9,12 +9,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
-from tfp_rd import errors, information, measure, shares, source
-from tfp_rd import run as run_lib
+from tfp_rd import errors, information, measure, source
 from tfp_rd.cli import shares as shares_program
 from tfp_rd.cli import train as train_program
 from tfp_rd.measure import quadrature
 from tfp_rd.measure.loss_shares import _choose
+from tfp_rd.report import shares
+from tfp_rd.run import directory as run_lib
 
 tfd = tfp.distributions
 SLOW = pytest.mark.slow

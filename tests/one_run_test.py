@@ -8,10 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from tfp_rd import atomic_file, grid, one_run, plot, preset, report
 from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
-from tfp_rd import run as run_lib
+from tfp_rd.curve import judges as judges_lib
+from tfp_rd.report import plot, report
+from tfp_rd.run import atomic_file, grid, preset
+from tfp_rd.run import directory as run_lib
 
 BETAS = (0.3, 1.0, 3.0)
 CURVE = 'multi_rate(beta_min=0.05)'
@@ -54,7 +56,7 @@ def separate(root, **fields):
 
 def test_the_gap_is_that_of_the_same_images(tmp_path):
   runs = [fabricate(tmp_path, CURVE, shift=0.25), *separate(tmp_path)]
-  (family,) = one_run.compare_runs(runs)
+  (family,) = judges_lib.compare_runs(runs)
   assert family.name == '---'
   assert set(family.gaps) == set(BETAS)
   for gap in family.gaps.values():
@@ -85,7 +87,7 @@ def test_other_runs_are_no_judges(tmp_path, other):
     *separate(tmp_path),
     fabricate(tmp_path, other.pop('objective'), shift=9.0, **other),
   ]
-  (family,) = one_run.compare_runs(runs)
+  (family,) = judges_lib.compare_runs(runs)
   assert family.gaps[1.0].nats == pytest.approx(0)
 
 
@@ -96,7 +98,7 @@ def test_seeds_of_judges_are_averaged_and_other_steps_allowed(tmp_path):
     *separate(tmp_path),
     *separate(tmp_path, seed=1, shift=0.5),
   ]
-  (family,) = one_run.compare_runs(runs)
+  (family,) = judges_lib.compare_runs(runs)
   assert family.num_seeds == 2
   assert family.elbo_gap.nats == pytest.approx(-0.25)
 
@@ -109,7 +111,7 @@ def test_the_longest_curve_of_the_lowest_seed_is_judged(tmp_path):
     fabricate(tmp_path, CURVE, shift=3.0, training=long, seed=1),
     *separate(tmp_path),
   ]
-  (family,) = one_run.compare_runs(runs[::-1])
+  (family,) = judges_lib.compare_runs(runs[::-1])
   assert family.elbo_gap.nats == pytest.approx(2.0)
 
 
@@ -118,7 +120,7 @@ def test_the_setting_that_is_best_on_validation_judges(tmp_path):
   for model, shift in zip(dropouts, (0.5, -0.5, 0.25), strict=True):
     separate(tmp_path, model=model, shift=shift)
   fabricate(tmp_path, CURVE)
-  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert family.num_seeds == 1
   assert family.elbo_gap.nats == pytest.approx(0.5)
 
@@ -128,7 +130,7 @@ def test_the_setting_with_the_most_betas_judges(tmp_path):
   separate(tmp_path, shift=0.5)
   better = config_lib.ModelConfig(dropout=0.4)
   fabricate(tmp_path, 'beta_elbo(beta=1.0)', model=better, shift=-0.5)
-  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   # One reference for the whole curve.
   assert {round(gap.nats, 6) for gap in family.gaps.values()} == {-0.5}
 
@@ -138,14 +140,14 @@ def test_a_result_that_does_not_name_its_images_is_no_judge(tmp_path):
   for run in runs:
     old = {k: v for k, v in run.result.items() if k != 'test_images_sha256'}
     atomic_file.write_atomically(run.path / 'result.json', json.dumps(old))
-  assert one_run.compare_runs(run_lib.runs_below(tmp_path)) == ()
+  assert judges_lib.compare_runs(run_lib.runs_below(tmp_path)) == ()
 
 
 def test_a_copy_is_no_other_seed(tmp_path):
   fabricate(tmp_path, CURVE)
   separate(tmp_path / 'one')
   separate(tmp_path / 'copy')
-  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert family.num_seeds == 1
 
 
@@ -155,7 +157,7 @@ def test_runs_of_other_images_are_no_judges(tmp_path):
   atomic_file.write_atomically(
     runs[1].path / 'result.json', json.dumps(changed)
   )
-  (family,) = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
 
 
@@ -169,14 +171,14 @@ def test_what_the_grid_trains_to_validate_a_preset_does(tmp_path, name):
       for field in ('data', 'model', 'training', 'evaluation')
     }
     fabricate(tmp_path, cell.objective, **fields)
-  families = one_run.compare_runs(run_lib.runs_below(tmp_path))
+  families = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert {f.name for f in families} == set(plane.architectures)
   assert all(set(f.gaps) == set(BETAS) for f in families)
 
 
 def test_without_judges_there_is_nothing_to_say(tmp_path):
-  assert one_run.compare_runs([fabricate(tmp_path, CURVE)]) == ()
-  assert one_run.compare_runs(separate(tmp_path)) == ()
+  assert judges_lib.compare_runs([fabricate(tmp_path, CURVE)]) == ()
+  assert judges_lib.compare_runs(separate(tmp_path)) == ()
 
 
 def test_a_report_has_the_gaps_and_draws_both(tmp_path):
@@ -193,7 +195,7 @@ def test_a_report_has_the_gaps_and_draws_both(tmp_path):
 
 
 def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
-  from tfp_rd import curve
+  from tfp_rd.curve import curve
 
   fabricate(tmp_path, CURVE)
   separate(tmp_path, shift=1.0)
@@ -221,7 +223,7 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
 
 @pytest.mark.parametrize('beside_a_curve', [False, True])
 def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
-  from tfp_rd import curve
+  from tfp_rd.curve import curve
 
   if beside_a_curve:
     fabricate(tmp_path, CURVE)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from matplotlib import figure as figure_lib
 
-from tfp_rd import curve as curve_lib
-from tfp_rd import diagonal, errors, frontier, plot, style
+from tfp_rd import errors
+from tfp_rd.curve import curve as curve_lib
+from tfp_rd.curve import diagonal, frontier
+from tfp_rd.report import plot, style
 
 NAMES = [''.join(letters) for letters in itertools.product('-+', '-+', '-+v')]
 

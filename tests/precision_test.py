@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import tfp_rd
 from tfp_rd import config as config_lib
-from tfp_rd import loop, program
 from tfp_rd.network import causal_layer, gated, masked, precision
+from tfp_rd.training import loop, program
 
 SHAPE = (4, 4, 1)
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
-from tfp_rd import epoch, loop, program
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
-from tfp_rd.optimizer import Adam, learning_rate_at
+from tfp_rd.training import epoch, loop, program
+from tfp_rd.training.optimizer import Adam, learning_rate_at
 
 tfd = tfp.distributions
 

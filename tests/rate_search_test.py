@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfp_rd
-from tfp_rd import rate_search
+from tfp_rd.model import rate_search
 
 RANGE = (0.05, 10.0)
 

@@ -8,9 +8,9 @@ import shlex
 import pytest
 from absl import flags
 
-from tfp_rd import preset
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import evaluate, grid, report, sample, shares, toy, train
+from tfp_rd.run import preset
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = [

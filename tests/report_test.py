@@ -10,11 +10,14 @@ import sys
 import numpy as np
 import pytest
 
-from tfp_rd import atomic_file, curve_file, errors, report
 from tfp_rd import config as config_lib
-from tfp_rd import curve as curve_lib
+from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd import run as run_lib
+from tfp_rd.curve import curve as curve_lib
+from tfp_rd.curve import file
+from tfp_rd.report import report
+from tfp_rd.run import atomic_file
+from tfp_rd.run import directory as run_lib
 
 FILES = ('rd_plane.png', 'rd_plane.svg', 'table.csv', 'table.md')
 
@@ -112,7 +115,7 @@ def test_every_number_of_the_page_names_its_unit(root, tmp_path):
 def test_the_curves_are_those_of_the_runs(root, tmp_path):
   done = report.write_report(root, tmp_path / 'report')
   files = [p for p in done.paths if p.parent.name == 'curves']
-  read = tuple(map(curve_file.read_curve, files))
+  read = tuple(map(file.read_curve, files))
   assert read == curve_lib.load_curves(root)
 
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tfp_rd import atomic_file, config, errors, run
+from tfp_rd import config, errors
+from tfp_rd.run import atomic_file, directory
 
 POINT = {
   'rate_nats': 1.0,
@@ -26,14 +27,14 @@ ENTRY = {'beta': 1.0, 'train': POINT, 'validation': POINT, 'test': POINT}
 
 @pytest.fixture
 def a_run(tmp_path):
-  return run.create_run(tmp_path, config.Config())
+  return directory.create_run(tmp_path, config.Config())
 
 
 def test_a_run_is_found_again(a_run, tmp_path):
-  assert run.create_run(tmp_path, config.Config()) == a_run
-  assert run.load_run(a_run.path).config == config.Config()
-  assert run.runs_below(tmp_path) == [a_run]
-  assert run.runs_below(a_run.path) == [a_run]
+  assert directory.create_run(tmp_path, config.Config()) == a_run
+  assert directory.load_run(a_run.path).config == config.Config()
+  assert directory.runs_below(tmp_path) == [a_run]
+  assert directory.runs_below(a_run.path) == [a_run]
   assert not a_run.is_done
   assert a_run.metrics == []
 
@@ -63,15 +64,15 @@ def test_no_result_yet_says_what_to_do(a_run):
 def test_what_is_no_run_is_refused(tmp_path):
   for path in (tmp_path, tmp_path / 'absent'):
     with pytest.raises(errors.UserError, match=r'config\.json'):
-      run.load_run(path)
+      directory.load_run(path)
   with pytest.raises(errors.UserError, match='not a directory'):
-    run.runs_below(tmp_path / 'absent')
+    directory.runs_below(tmp_path / 'absent')
 
 
 def test_a_corrupt_configuration_is_named(a_run):
   (a_run.path / 'config.json').write_text('{')
   with pytest.raises(errors.UserError, match=str(a_run.path)):
-    run.load_run(a_run.path)
+    directory.load_run(a_run.path)
 
 
 def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
@@ -103,11 +104,11 @@ def test_a_lock_is_held_until_its_process_dies(a_run):
     assert process.stdout.readline() == b'held\n'
     with (
       pytest.raises(errors.UserError, match='another process'),
-      run.lock(a_run),
+      directory.lock(a_run),
     ):
       pass
   finally:
     process.kill()
     process.wait()
-  with run.lock(a_run):
+  with directory.lock(a_run):
     pass

@@ -9,9 +9,11 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import config, experiment, loop, program, run
-from tfp_rd import selection as selection_lib
-from tfp_rd.optimizer import Average
+from tfp_rd import config
+from tfp_rd.run import directory
+from tfp_rd.training import experiment, loop, program
+from tfp_rd.training import selection as selection_lib
+from tfp_rd.training.optimizer import Average
 
 
 def images(n=10):
@@ -207,7 +209,7 @@ EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
 
 
 def test_a_run_leaves_its_files_and_its_model(tmp_path):
-  a_run = run.create_run(tmp_path, small(objective='beta_elbo(beta=0.5)'))
+  a_run = directory.create_run(tmp_path, small(objective='beta_elbo(beta=0.5)'))
   result = experiment.execute(a_run, EXECUTION)
   assert json.loads((a_run.path / 'result.json').read_text()) == result
   assert result['schema'] == 1
@@ -233,7 +235,7 @@ def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):
     experiment._traced_program.cache_clear()
     for beta in betas:
       cell = small(objective=f'beta_elbo(beta={beta})')
-      a_run = run.create_run(tmp_path / root, cell)
+      a_run = directory.create_run(tmp_path / root, cell)
       result = experiment.execute(a_run, EXECUTION)
     assert experiment._traced_program.cache_info().misses == 1
     results.append(result['test'])
@@ -250,7 +252,7 @@ def test_a_run_that_was_cut_ends_as_one_that_was_not(tmp_path):
   results = []
   for root in ('whole', 'cut'):
     experiment._traced_program.cache_clear()
-    one, two = (run.create_run(tmp_path / root, c) for c in cells)
+    one, two = (directory.create_run(tmp_path / root, c) for c in cells)
     if root == 'cut':
       with pytest.raises(Stop):
         experiment.execute(one, EXECUTION, on_progress=stop)
@@ -260,9 +262,9 @@ def test_a_run_that_was_cut_ends_as_one_that_was_not(tmp_path):
 
 
 def test_a_second_process_on_the_same_run_is_refused(tmp_path):
-  a_run = run.create_run(tmp_path, small())
+  a_run = directory.create_run(tmp_path, small())
   with (
-    run.lock(a_run),
+    directory.lock(a_run),
     pytest.raises(tfp_rd.UserError, match='another process'),
   ):
     experiment.execute(a_run, EXECUTION)
@@ -271,11 +273,11 @@ def test_a_second_process_on_the_same_run_is_refused(tmp_path):
 
 def test_a_run_directory_of_another_config_is_refused(tmp_path):
   cell = small()
-  a_run = run.create_run(tmp_path, cell)
+  a_run = directory.create_run(tmp_path, cell)
   other = dataclasses.replace(cell, seed=5)
   (a_run.path / 'config.json').write_text(other.to_json())
   with pytest.raises(tfp_rd.UserError, match='another configuration'):
-    run.create_run(tmp_path, cell)
+    directory.create_run(tmp_path, cell)
 
 
 def test_fewer_images_than_a_batch_or_than_pseudo_inputs(tmp_path):

@@ -12,7 +12,8 @@ import tf_keras
 import tfp_rd
 from tfp_rd import architecture
 from tfp_rd.encoder import gaussian, inverse_autoregressive
-from tfp_rd.marginal import chunk, vamp, vamp_mixture
+from tfp_rd.marginal import vamp, vamp_mixture
+from tfp_rd.network import log_sum_chunks
 
 tfd = tfp.distributions
 tfpl = tfp.layers
@@ -290,8 +291,8 @@ def test_a_condition_of_any_shape_is_taken_as_that_of_one_code():
 @pytest.mark.parametrize('most', [1, 3, 4, 10, 99])
 @pytest.mark.parametrize('beside', [1, 2])
 def test_even_parts_hold_all_and_no_more_than_they_may(most, beside):
-  size = chunk.even_size(10, most, beside=beside)
-  parts = chunk.cut(tf.range(10), size)
+  size = log_sum_chunks.even_size(10, most, beside=beside)
+  parts = log_sum_chunks.cut(tf.range(10), size)
   assert parts.shape[1] == size
   assert size * beside <= max(most, beside)
   # As few parts as there can be; the last is filled up by the last row.
@@ -299,7 +300,7 @@ def test_even_parts_hold_all_and_no_more_than_they_may(most, beside):
   flat = parts.numpy().ravel()
   np.testing.assert_array_equal(flat[:10], np.arange(10))
   assert (flat[10:] == 9).all()
-  filled = chunk.cut(tf.zeros(10), size, fill=-1.0).numpy().ravel()
+  filled = log_sum_chunks.cut(tf.zeros(10), size, fill=-1.0).numpy().ravel()
   assert (filled[10:] == -1).all()
 
 

@@ -6,9 +6,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tfp_rd import atomic_file, errors, experiment, grid, pending
 from tfp_rd import config as config_lib
-from tfp_rd import run as run_lib
+from tfp_rd import errors
+from tfp_rd.run import atomic_file, grid, pending
+from tfp_rd.run import directory as run_lib
+from tfp_rd.training import experiment
 
 BASE = config_lib.Config(
   data=config_lib.DataConfig(fake_data=True),

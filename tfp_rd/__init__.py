@@ -18,75 +18,138 @@ TensorFlow.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from tfp_rd.version import __version__
 
-_MODULES = (
-  'architecture',
-  'call',
-  'compare',
-  'compare_table',
-  'condition',
-  'conditional',
-  'config',
-  'curve',
-  'curve_file',
-  'dataset',
-  'decoder',
-  'diagonal',
-  'encoder',
-  'errors',
-  'frontier',
-  'grid',
-  'information',
-  'layer',
-  'marginal',
-  'measure',
-  'model',
-  'network',
-  'objective',
-  'one_run',
-  'pending',
-  'plot',
-  'point',
-  'preset',
-  'rate_distortion',
-  'rate_search',
-  'report',
-  'run',
-  'shares',
-  'source',
-  'testing',
-  'toy',
-  'train',
-  'truth',
-)
-_NAMES = {
+if TYPE_CHECKING:  # What editors and type checkers see.
+  from tfp_rd import (
+    cli,
+    curve,
+    dataset,
+    decoder,
+    encoder,
+    information,
+    layer,
+    marginal,
+    measure,
+    model,
+    network,
+    objective,
+    report,
+    run,
+    source,
+    testing,
+    toy,
+    training,
+  )
+  from tfp_rd.architecture import Architecture, build
+  from tfp_rd.config import (
+    Config,
+    DataConfig,
+    EvaluationConfig,
+    Execution,
+    ModelConfig,
+    TrainingConfig,
+  )
+  from tfp_rd.curve.curve import Curve, load_curves
+  from tfp_rd.errors import UserError
+  from tfp_rd.estimate import Estimate
+  from tfp_rd.model.conditional_model import ConditionalModel
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
+  from tfp_rd.objective.beta_elbo import BetaElbo
+  from tfp_rd.objective.multi_rate import MultiRate
+  from tfp_rd.objective.target_rate import TargetRate
+  from tfp_rd.point import Point
+  from tfp_rd.rate_distortion import draw, Draws, evaluate
+  from tfp_rd.report.report import write_report
+  from tfp_rd.run.directory import load_run
+  from tfp_rd.training.experiment import restore
+  from tfp_rd.training.fit import Fit, fit
+
+# The module of each public name; other names of `__all__` are folders.
+_HOMES = {
   'Architecture': 'architecture',
   'build': 'architecture',
-  'ConditionalModel': 'conditional',
-  'load_curves': 'curve',
+  'Config': 'config',
+  'DataConfig': 'config',
+  'EvaluationConfig': 'config',
+  'Execution': 'config',
+  'ModelConfig': 'config',
+  'TrainingConfig': 'config',
+  'Curve': 'curve.curve',
+  'load_curves': 'curve.curve',
   'UserError': 'errors',
-  'LatentVariableModel': 'model',
+  'Estimate': 'estimate',
+  'ConditionalModel': 'model.conditional_model',
+  'LatentVariableModel': 'model.latent_variable_model',
   'BetaElbo': 'objective.beta_elbo',
   'MultiRate': 'objective.multi_rate',
   'TargetRate': 'objective.target_rate',
   'Point': 'point',
-  'Draws': 'rate_distortion',
   'draw': 'rate_distortion',
+  'Draws': 'rate_distortion',
   'evaluate': 'rate_distortion',
-  'load_run': 'run',
-  'restore': 'experiment',
-  'fit': 'train',
+  'write_report': 'report.report',
+  'load_run': 'run.directory',
+  'restore': 'training.experiment',
+  'Fit': 'training.fit',
+  'fit': 'training.fit',
 }
 
-__all__ = ['__version__', *_MODULES, *_NAMES]  # noqa: PLE0604
+__all__ = [
+  '__version__',
+  'Architecture',
+  'BetaElbo',
+  'build',
+  'cli',
+  'ConditionalModel',
+  'Config',
+  'Curve',
+  'curve',
+  'DataConfig',
+  'dataset',
+  'decoder',
+  'draw',
+  'Draws',
+  'encoder',
+  'Estimate',
+  'evaluate',
+  'EvaluationConfig',
+  'Execution',
+  'Fit',
+  'fit',
+  'information',
+  'LatentVariableModel',
+  'layer',
+  'load_curves',
+  'load_run',
+  'marginal',
+  'measure',
+  'model',
+  'ModelConfig',
+  'MultiRate',
+  'network',
+  'objective',
+  'Point',
+  'report',
+  'restore',
+  'run',
+  'source',
+  'TargetRate',
+  'testing',
+  'toy',
+  'training',
+  'TrainingConfig',
+  'UserError',
+  'write_report',
+]
 
 
 def __getattr__(name):
-  if name in _NAMES:
-    return getattr(importlib.import_module(f'tfp_rd.{_NAMES[name]}'), name)
-  if name in _MODULES:
+  if name in _HOMES:
+    return getattr(importlib.import_module(f'tfp_rd.{_HOMES[name]}'), name)
+  if name in __all__:
     return importlib.import_module(f'tfp_rd.{name}')
   raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 

@@ -139,8 +139,8 @@ def build(
     UserError: Unknown architecture or size, or a shape out of range.
   """
   # TensorFlow starts here.
-  from tfp_rd import condition, model
-  from tfp_rd import conditional as conditional_lib
+  from tfp_rd.model import condition, latent_variable_model
+  from tfp_rd.model import conditional_model as conditional_lib
   from tfp_rd.network import initial
 
   signs = parse(str(architecture))
@@ -183,7 +183,7 @@ def build(
       decoder,
       beta_range=beta_range or conditional_lib.BETA_RANGE,
     )
-  return model.LatentVariableModel(encoder, marginal, decoder)
+  return latent_variable_model.LatentVariableModel(encoder, marginal, decoder)
 
 
 def resolve(

@@ -13,7 +13,7 @@ import math
 import typing
 from typing import Optional
 
-from tfp_rd import call, errors
+from tfp_rd import errors, record_text
 
 __all__ = [
   'Config',
@@ -205,7 +205,7 @@ class Config:
         raise errors.UserError(
           f'eval_betas has {beta}; each must be positive and finite.'
         )
-    call.read(self.objective)
+    record_text.read(self.objective)
     _check_choice(self, 'warm_start', ('', 'up', 'down'))
     if bool(self.parent) != bool(self.warm_start):
       raise errors.UserError(
@@ -218,7 +218,7 @@ class Config:
   @property
   def beta(self) -> float:
     """The objective's beta, 1 where it has none."""
-    return float(call.read(self.objective)[1].get('beta', 1.0))
+    return float(record_text.read(self.objective)[1].get('beta', 1.0))
 
   def to_json(self) -> str:
     """Returns the canonical text: sorted keys, no spaces to spare."""
@@ -253,7 +253,7 @@ class Config:
   @property
   def name(self) -> str:
     """The run's folder name, such as `run_-+v_beta0.3_1a2b3c4d`."""
-    kind, fields = call.read(self.objective)
+    kind, fields = record_text.read(self.objective)
     is_beta_elbo = kind == 'beta_elbo' and set(fields) <= {'beta'}
     label = f'beta{self.beta:g}' if is_beta_elbo else kind
     return f'run_{self.model.architecture}_{label}_{self.identity}'

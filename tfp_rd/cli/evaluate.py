@@ -10,8 +10,8 @@ from absl import flags
 
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd import run as run_lib
 from tfp_rd.cli import config_flags, point_table, program
+from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
 
@@ -88,7 +88,8 @@ def _load(data, data_dir):
 
 def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
-  from tfp_rd import experiment, rate_distortion  # Both bring TensorFlow.
+  from tfp_rd import rate_distortion  # Both bring TensorFlow.
+  from tfp_rd.training import experiment
 
   data = _load(run.config.data, flag_values.data_dir)
   evaluation = run.config.evaluation

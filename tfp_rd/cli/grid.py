@@ -11,11 +11,12 @@ from absl import flags
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
-from tfp_rd import errors, pending, preset
-from tfp_rd import grid as grid_lib
+from tfp_rd import errors
 from tfp_rd.cli import config_flags, objective_flags, program, training, workers
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.cli import report as report_program
+from tfp_rd.run import grid as grid_lib
+from tfp_rd.run import pending, preset
 
 __all__ = ['main']
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from tfp_rd import call, errors
 from tfp_rd import config as config_lib
-from tfp_rd import grid as grid_lib
+from tfp_rd import errors, record_text
 from tfp_rd import objective as objective_lib
 from tfp_rd.cli import config_flags, program
+from tfp_rd.run import grid as grid_lib
 
 __all__ = [
   'check_warm_start',
@@ -156,7 +156,7 @@ def check_warm_start(objectives: Sequence[str]) -> None:
     UserError: They do not.
   """
   # One that was given twice is one run.
-  calls = [call.read(text) for text in dict.fromkeys(objectives)]
+  calls = [record_text.read(text) for text in dict.fromkeys(objectives)]
   others = [{**fields, 'beta': None} for _, fields in calls]
   betas = [fields.get('beta') for _, fields in calls]
   if (
@@ -218,7 +218,7 @@ def _curve(flag_values, batch_size):
 def _betas_of(default):
   if any(map(config_lib.is_curve, default)):
     return _SEPARATE_BETAS
-  return [call.read(text)[1]['beta'] for text in default]
+  return [record_text.read(text)[1]['beta'] for text in default]
 
 
 def _beta_elbos(flag_values, betas):
@@ -233,6 +233,6 @@ def _beta_elbos(flag_values, betas):
 
 
 def _canonical(text):
-  if call.read(text)[0] in objective_lib.names():
+  if record_text.read(text)[0] in objective_lib.names():
     program.tensorflow()  # `parse` brings it; a misspelt name does not.
   return repr(objective_lib.parse(text))

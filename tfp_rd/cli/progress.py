@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import tqdm
 
-from tfp_rd import call, errors
 from tfp_rd import config as config_lib
-from tfp_rd import run as run_lib
+from tfp_rd import errors, record_text
+from tfp_rd.run import directory as run_lib
 
 __all__ = ['Progress']
 
@@ -115,7 +115,7 @@ class Progress:
 
 
 def _label(config: config_lib.Config) -> str:
-  kind, fields = call.read(config.objective)
+  kind, fields = record_text.read(config.objective)
   beta = f'beta {fields["beta"]:g}' if 'beta' in fields else kind
   seed = f' seed {config.seed}' if config.seed else ''
   return f'{config.model.architecture} {beta}{seed}'

@@ -11,8 +11,8 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import errors
-from tfp_rd import report as report_lib
 from tfp_rd.cli import config_flags, program
+from tfp_rd.report import report as report_lib
 
 __all__ = ['define_report_dir', 'main', 'report_dir', 'write']
 

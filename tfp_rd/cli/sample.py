@@ -11,11 +11,12 @@ from typing import Optional
 import numpy as np
 from absl import flags
 
-from tfp_rd import atomic_file, errors
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import run as run_lib
+from tfp_rd import errors
 from tfp_rd.cli import config_flags, program
+from tfp_rd.run import atomic_file
+from tfp_rd.run import directory as run_lib
 
 __all__ = ['main', 'picture']
 
@@ -66,7 +67,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   if not output.parent.is_dir():
     raise errors.UserError(f'{output.parent} is not a directory; make it.')
   program.tensorflow()
-  from tfp_rd import experiment
+  from tfp_rd.training import experiment
 
   test = dataset_lib.load(run.config.data, data_dir=flag_values.data_dir).test
   # Shuffled: some test files are sorted by class.

@@ -9,12 +9,14 @@ from typing import Optional
 
 from absl import flags
 
-from tfp_rd import architecture, atomic_file, errors, shares
+from tfp_rd import architecture, errors
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import run as run_lib
 from tfp_rd import source as source_lib
 from tfp_rd.cli import program
 from tfp_rd.cli import report as report_program
+from tfp_rd.report import shares
+from tfp_rd.run import atomic_file
+from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
 
@@ -116,7 +118,8 @@ def _source(run):
 def _measure(run, settings):
   """Returns a row for each beta of a run."""
   program.tensorflow()
-  from tfp_rd import experiment, measure  # Both bring TensorFlow.
+  from tfp_rd import measure  # Both bring TensorFlow.
+  from tfp_rd.training import experiment
 
   images, log_prob = source_lib.every_image(_source(run))
   test = dataset_lib.load(run.config.data).test[: settings['num_images']]

@@ -10,9 +10,10 @@ from typing import Optional
 import numpy as np
 from absl import flags
 
-from tfp_rd import atomic_file, errors
+from tfp_rd import errors
 from tfp_rd.cli import program
 from tfp_rd.cli import report as report_program
+from tfp_rd.run import atomic_file
 
 __all__ = ['main']
 
@@ -148,7 +149,7 @@ def _line(name, *cells):
 
 
 def _write(folder, world, models):
-  from tfp_rd import plot
+  from tfp_rd.report import plot
   from tfp_rd.toy import figure, floors
   from tfp_rd.toy import world as world_lib
 

@@ -8,8 +8,6 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import config as config_lib
-from tfp_rd import pending
-from tfp_rd import run as run_lib
 from tfp_rd.cli import (
   config_flags,
   objective_flags,
@@ -18,6 +16,8 @@ from tfp_rd.cli import (
   training,
 )
 from tfp_rd.cli import progress as progress_lib
+from tfp_rd.run import directory as run_lib
+from tfp_rd.run import pending
 
 __all__ = ['main']
 

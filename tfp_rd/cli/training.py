@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import pending
-from tfp_rd import run as run_lib
 from tfp_rd.cli import program
+from tfp_rd.run import directory as run_lib
+from tfp_rd.run import pending
 
 __all__ = ['check_images', 'set_aside_corrupt', 'trainer']
 
@@ -30,7 +30,7 @@ def check_images(
     dataset_lib.load(config.data, data_dir=execution.data_dir)
     if config.training.precision != 'float32':
       program.tensorflow()
-      from tfp_rd import loop
+      from tfp_rd.training import loop
 
       loop.check_precision(config.training.precision)
 
@@ -60,7 +60,7 @@ def trainer(
     on_end: Is called when the run has its result.
   """
   program.tensorflow()
-  from tfp_rd import experiment
+  from tfp_rd.training import experiment
 
   def execute(run):
     def on_progress(step, num_steps, metrics):

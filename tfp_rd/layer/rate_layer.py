@@ -9,7 +9,8 @@ the model, once in its config and once in its weights.
 import tensorflow as tf
 import tf_keras
 
-from tfp_rd import errors, part
+from tfp_rd import errors
+from tfp_rd.model import coercion
 
 __all__ = ['RateLayer']
 
@@ -92,7 +93,7 @@ class RateLayer(tf_keras.layers.Layer):
 
 def _as_part(encoder):
   """Returns the encoder without its hidden samples, as our parts are called."""
-  encoding = part.as_part(encoder, 'encoder')
+  encoding = coercion.as_part(encoder, 'encoder')
   inputs = getattr(encoder, 'inputs', None)
   if not inputs or len(inputs) != 1:
     raise errors.UserError(

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.marginal import mixture
-from tfp_rd.network import initial
+from tfp_rd.network import initial, mixture
 
 __all__ = ['MAX_DENSITIES', 'VampMixture']
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfp_rd.measure import hats
+from tfp_rd.measure import nested_grid
 
 __all__ = ['Integrals', 'MOST_DIMENSIONS', 'log_integrals']
 
@@ -57,11 +57,11 @@ def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
   Costs a few thousand values of all functions, and then of each, for two
   dimensions, some ten thousand a bump.
   """
-  box = hats.Box.around(samples, rim)
+  box = nested_grid.Box.around(samples, rim)
   sums = _Sums(integrand, box, tolerance)
-  nodes, parts = sums.begin(hats.start(box, samples))
+  nodes, parts = sums.begin(nested_grid.start(box, samples))
   most = _MOST_NODES // 3 ** samples.shape[1]
-  while 0 < len(parts) < most and nodes.level.max() < hats.LEVELS:
+  while 0 < len(parts) < most and nodes.level.max() < nested_grid.LEVELS:
     nodes, parts = sums.halve(nodes, parts)
   return sums.end(nodes, parts)
 
@@ -82,7 +82,7 @@ class _Sums:
     num, size = self._integrand.num, len(start.which)
     values = self._integrand.everywhere(self._box.points(start))
     self._peaks = values.max(1)
-    nodes = hats.Nodes(
+    nodes = nested_grid.Nodes(
       np.arange(num).repeat(size),
       *(np.concatenate([array] * num) for array in start[1:]),
     )

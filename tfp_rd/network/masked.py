@@ -7,7 +7,7 @@ so it depends on inputs before i alone.  Masks multiply the kernels in the
 forward pass: no optimiser can break them.
 
 The slow direction, x_i = f_i(outputs at x_{<i}), needs no D passes either: see
-`tfp_rd.network.triangular`.
+`tfp_rd.network.masked_solver`.
 
 #### References
 
@@ -19,7 +19,7 @@ The slow direction, x_i = f_i(outputs at x_{<i}), needs no D passes either: see
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd.network import batch, initial, triangular
+from tfp_rd.network import batch, initial, masked_solver
 
 __all__ = ['HIDDEN_SIZES', 'MaskedNetwork']
 
@@ -132,7 +132,7 @@ class MaskedNetwork(tf.Module):
       bias = batch.rows(bias, leading)
     else:
       bias = bias[tf.newaxis]
-    x = triangular.solve(
+    x = masked_solver.solve(
       tf.transpose(batch.rows(y, leading)),
       step,
       kernels=self._masked_kernels(),

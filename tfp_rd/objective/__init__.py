@@ -17,7 +17,7 @@ import dataclasses
 import importlib
 from typing import Any
 
-from tfp_rd import call, errors
+from tfp_rd import errors, record_text
 
 __all__ = ['names', 'parse', 'with_beta']
 
@@ -45,14 +45,14 @@ def parse(text: str) -> Any:
   Raises:
     UserError: Unknown objective or field, or a value out of range.
   """
-  name, fields = call.read(text)
+  name, fields = record_text.read(text)
   if name not in _CLASSES:
     raise errors.UserError(
       f'{name!r} is no objective; choose one of {", ".join(names())}.'
     )
   module, class_name = _CLASSES[name]
   cls = getattr(importlib.import_module(module), class_name)
-  return call.construct(cls, fields)
+  return record_text.construct(cls, fields)
 
 
 def with_beta(objective, beta: float):

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import call, field
+from tfp_rd import field, record_text
 from tfp_rd.objective import context as context_lib
 
 __all__ = ['BetaElbo']
@@ -48,7 +48,7 @@ class BetaElbo:
     object.__setattr__(self, 'kl_annealing_steps', int(self.kl_annealing_steps))
 
   def __repr__(self):
-    return call.write(self)
+    return record_text.write(self)
 
   def players(self, model, seed):
     """Returns the model alone."""

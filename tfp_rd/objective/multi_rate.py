@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import call, errors, field
+from tfp_rd import errors, field, record_text
 from tfp_rd.network import initial
 from tfp_rd.objective import context as context_lib
 
@@ -75,7 +75,7 @@ class MultiRate:
       )
 
   def __repr__(self):
-    return call.write(self)
+    return record_text.write(self)
 
   def players(self, model, seed):
     """Returns the model alone."""

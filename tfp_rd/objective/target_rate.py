@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfp_rd import call, field
+from tfp_rd import field, record_text
 from tfp_rd.objective import context as context_lib
 
 __all__ = ['TargetRate']
@@ -47,7 +47,7 @@ class TargetRate:
     field.check_positive(self, 'weight')
 
   def __repr__(self):
-    return call.write(self)
+    return record_text.write(self)
 
   def value(self, distortion, rate):
     """Returns the loss of mean distortion and rate; of plain numbers too."""

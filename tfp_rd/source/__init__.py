@@ -15,7 +15,7 @@ table.  No TensorFlow here.
 
 from typing import Union
 
-from tfp_rd import call, errors
+from tfp_rd import errors, record_text
 from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import Draws
 from tfp_rd.source.enumeration import check_enumerable, every_image
@@ -67,9 +67,9 @@ def parse(text: str) -> Source:
   Raises:
     UserError: Unknown source or field, or a value out of range.
   """
-  name, fields = call.read(text)
+  name, fields = record_text.read(text)
   if name not in _CLASSES:
     raise errors.UserError(
       f'{name!r} is no source; choose one of {", ".join(names())}.'
     )
-  return call.construct(_CLASSES[name], fields)
+  return record_text.construct(_CLASSES[name], fields)

@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from tfp_rd import call, errors, field
+from tfp_rd import errors, field, record_text
 from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import as_bits, Draws
 
@@ -62,7 +62,7 @@ class Ising:
       )
 
   def __repr__(self):
-    return call.write(self, whole=True)
+    return record_text.write(self, whole=True)
 
   @property
   def num_labels(self) -> int:

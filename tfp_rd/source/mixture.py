@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import special
 
-from tfp_rd import call
+from tfp_rd import record_text
 from tfp_rd.estimate import Estimate
 from tfp_rd.source import enumeration
 from tfp_rd.source.draws import as_bits, Draws
@@ -156,7 +156,7 @@ class OfTemplates:
   """What the sources have in common whose `mixture` is of templates."""
 
   def __repr__(self):
-    return call.write(self, whole=True)
+    return record_text.write(self, whole=True)
 
   @property
   def num_labels(self) -> int:

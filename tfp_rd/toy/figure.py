@@ -12,7 +12,7 @@ import itertools
 
 import numpy as np
 
-from tfp_rd import style
+from tfp_rd.report import style
 
 __all__ = ['draw']
 

@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from tfp_rd import information, style
+from tfp_rd import information
+from tfp_rd.report import style
 from tfp_rd.toy import world as world_lib
 
 __all__ = ['draw']

@@ -17,9 +17,10 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from tfp_rd import errors, optimizer
+from tfp_rd import errors
 from tfp_rd.network import initial
 from tfp_rd.toy import world as world_lib
+from tfp_rd.training import optimizer
 
 __all__ = ['INDEX_SCALES', 'PARAMETRIZATIONS', 'Recipe', 'train']
 

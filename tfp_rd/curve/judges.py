@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which runs of a folder judge which: curves of one run, and separate models.
+
+No TensorFlow here.
+"""
+
+import dataclasses
+import statistics
+from collections.abc import Iterable
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors, record_text
+from tfp_rd.curve import families
+from tfp_rd.run import directory as run_lib
+
+__all__ = ['compare_runs']
+
+
+def compare_runs(
+  runs: Iterable[run_lib.Run],
+) -> tuple[families.FamilyGaps, ...]:
+  """Compares each curve of one run with the separate runs of its family.
+
+  Separate runs are those of a plain beta-ELBO from a fresh start, with the
+  model, the data and the training of the curve but for the number of steps and
+  the dropout, which suit each kind of training by itself, and with the same
+  test images.  Of several such settings the one with the most betas of the
+  curve judges, and of these the one with the least `D + beta R` on validation,
+  averaged over betas.  Where several curves of a family have a beta in common
+  with such runs, that of the lowest seed and of the most steps is judged.
+
+  Args:
+    runs: Finished runs of one data set; those that cannot be read are left out.
+
+  Returns:
+    One record for each family that has both; costs a second a family.
+  """
+  runs = sorted(filter(_is_readable, runs), key=_rank)
+  # The copy of a run is no other seed.
+  runs = list({run.config: run for run in runs}.values())
+  judged, judges = {}, {}
+  for curve in (r for r in runs if config_lib.is_curve(r.config.objective)):
+    name = curve.config.model.architecture
+    found = _judges(curve, runs)
+    if found and name not in judged:
+      judged[name] = curve.examples
+      judges[name] = [run.examples for run in found]
+  names = sorted(judged, key=lambda name: [*map('-+v'.find, name)])
+  return families.compare_families(
+    {name: judged[name] for name in names}, judges
+  )
+
+
+def _rank(run):
+  return run.config.seed, -run.config.training.num_steps, run.path.name
+
+
+def _judges(curve, runs):
+  """Returns the separate runs of the one setting that suits a curve best."""
+  betas = set(curve.points('test'))
+  settings = {}
+  for run in runs:
+    config = run.config
+    if (
+      _is_separate(config)
+      and config.beta in betas
+      and _shared(run) == _shared(curve)
+    ):
+      own = config.training.num_steps, config.model.dropout
+      settings.setdefault(own, []).append(run)
+  return min(settings.values(), key=_worth, default=[])
+
+
+def _worth(runs):
+  """Sorts by falling number of betas, then by `D + beta R` on validation."""
+  nats = {}
+  for run in runs:
+    beta = run.config.beta
+    point = run.points('validation')[beta]
+    nats.setdefault(beta, []).append(
+      point.distortion_nats + beta * point.rate_nats
+    )
+  return -len(nats), statistics.mean(map(statistics.mean, nats.values()))
+
+
+def _is_separate(config):
+  kind, fields = record_text.read(config.objective)
+  return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
+
+
+def _shared(run):
+  """Returns what a curve and its judges have in common."""
+  config = run.config
+  return (
+    config.data,
+    dataclasses.replace(config.model, dropout=0.0),
+    dataclasses.replace(config.training, num_steps=1),
+    run.result.get('test_images_sha256', run.path),
+  )
+
+
+def _is_readable(run):
+  try:
+    return bool(run.result) and bool(run.examples)
+  except errors.UserError:
+    return False

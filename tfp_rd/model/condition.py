@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What parts of a conditional model are told of beta, and parts that are told.
+
+See `tfp_rd.model.conditional_model`.
+"""
+
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+__all__ = ['At', 'Condition', 'MarginalAt', 'NUM_FEATURES', 'features']
+
+tfd = tfp.distributions
+
+# Chebyshev polynomials of log beta, of degree 1 to 4: smooth, and in [-1, 1].
+NUM_FEATURES = 4
+
+
+def features(beta, beta_range, dtype='float32') -> tf.Tensor:
+  """Returns the parts' condition `[..., c]` at betas `[...]`.
+
+  Args:
+    beta: Numbers or tensors.
+    beta_range: Where the features go from one end to the other.
+    dtype: Theirs.
+  """
+  low, high = map(math.log, beta_range)
+  # A Python number must not pass through float32.
+  beta = (
+    tf.cast(beta, dtype) if tf.is_tensor(beta) else tf.constant(beta, dtype)
+  )
+  t = (2.0 * tf.math.log(beta) - (low + high)) / (high - low)
+  polynomials = [tf.ones_like(t), t]
+  for _ in range(NUM_FEATURES - 1):
+    polynomials.append(2.0 * t * polynomials[-1] - polynomials[-2])
+  return tf.stack(polynomials[1:], axis=-1)
+
+
+class Condition(tf.Module):
+  """The condition of images whose beta a number, a variable or `[G]` tells."""
+
+  def __init__(self, beta, beta_range, dtype, num_repeats):
+    super().__init__()
+    self._beta = beta
+    self._beta_range = beta_range
+    self._dtype = dtype
+    self._num_repeats = num_repeats
+
+  def each(self):
+    """Returns `[c]`, or `[G * num_repeats, c]`."""
+    once = features(self._beta, self._beta_range, self._dtype)
+    if once.shape.rank == 1:
+      return once
+    return tf.repeat(once, self._num_repeats, axis=0)
+
+  def spread(self, marginal):
+    """Returns the distribution of a marginal, computed once a group."""
+    once = features(self._beta, self._beta_range, self._dtype)
+    if once.shape.rank == 1 or self._num_repeats == 1:
+      return marginal(condition=once)
+    shape = [once.shape[0], self._num_repeats]
+    groups = marginal(condition=once[:, tf.newaxis])
+    return tfd.BatchReshape(
+      tfd.BatchBroadcast(groups, with_shape=shape),
+      batch_shape=[math.prod(shape)],
+    )
+
+
+class At(tf.Module):
+  """An encoder or a decoder at its condition."""
+
+  def __init__(self, part, condition):
+    super().__init__()
+    self._part = part
+    self._condition = condition
+
+  def __call__(self, x, *, condition=None, seed=None):
+    """Calls the part; the condition is the model's own."""
+    del condition
+    return self._part(x, condition=self._condition.each(), seed=seed)
+
+
+class MarginalAt(tf.Module):
+  """A marginal at its condition."""
+
+  def __init__(self, marginal, condition):
+    super().__init__()
+    self._marginal = marginal
+    self._condition = condition
+
+  def __call__(self, *, condition=None):
+    """Returns the distribution; the condition is the model's own."""
+    del condition
+    return self._condition.spread(self._marginal)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network for every beta of a range: a whole curve from one training.
+
+The parts take features of log beta as their condition; at one beta they are an
+ordinary `LatentVariableModel`, so that draws, measures and samples know nothing
+of it.  Ours beyond [1]: marginals, flows and autoregressive decoders depend on
+beta too.
+
+#### References
+
+[1]: Juhan Bae et al. Multi-Rate VAE: Train Once, Get the Full Rate-Distortion
+     Curve. In _International Conference on Learning Representations_, 2023.
+     https://arxiv.org/abs/2212.03905
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_rd import errors, rate_distortion
+from tfp_rd.model import condition as condition_lib
+from tfp_rd.model import latent_variable_model as model_lib
+from tfp_rd.model import rate_search
+
+__all__ = ['BETA_RANGE', 'ConditionalModel', 'Slide', 'check_objective']
+
+BETA_RANGE = (0.05, 10.0)
+
+
+class ConditionalModel(tf.Module):
+  """An encoder, a marginal and a decoder that depend on beta.
+
+  `at(beta)` is the model at one beta, and shares all variables.  The parts are
+  those of a `LatentVariableModel` that take the keyword `condition`, features
+  of log beta as `tfp_rd.model.condition` has them; a part that does not take
+  it is the same at every beta.
+
+  Args:
+    encoder: As of a `LatentVariableModel`.
+    marginal: Likewise.
+    decoder: Likewise.
+    beta_range: The least and the largest beta that it is for.
+
+  Raises:
+    UserError: The range is empty, or not positive and finite; or a part is one
+      that `LatentVariableModel` refuses.
+
+  #### Examples
+
+  ```python
+  conditional = tfp_rd.build(
+      '-+v', image_shape=(4, 4, 1), latent_size=2, conditional=True)
+  images = tf.ones([8, 4, 4, 1])
+  tfp_rd.fit(conditional, images, objective=tfp_rd.MultiRate(num_groups=2),
+             batch_size=4, num_steps=2)
+  point = tfp_rd.evaluate(conditional.at(0.5), images, num_samples=2)
+  ```
+  """
+
+  def __init__(self, encoder, marginal, decoder, *, beta_range=BETA_RANGE):
+    super().__init__()
+    least, largest = map(float, beta_range)
+    if not 0 < least < largest < math.inf:
+      raise errors.UserError(
+        f'beta_range is {beta_range}; give a positive number and a larger one.'
+      )
+    self.parts = model_lib.LatentVariableModel(encoder, marginal, decoder)
+    self.beta_range = (least, largest)
+
+  def at(self, beta, *, num_repeats=1):
+    """Returns the model at a beta.
+
+    Args:
+      beta: A number; or a variable, which is read at every use; or `[G]`.
+      num_repeats: For how many neighbouring images each of `[G]` stands: the
+        model then takes `G * num_repeats` images, and a VampPrior encodes its
+        pseudo-inputs G times.
+
+    Returns:
+      A `tfp_rd.LatentVariableModel`.
+
+    Raises:
+      UserError: A number outside of `beta_range`.
+    """
+    # A variable's value may change; a tensor in a graph has none yet.
+    if not isinstance(beta, tf.Variable):
+      known = tf.get_static_value(tf.convert_to_tensor(beta))
+      for value in np.ravel([] if known is None else known).tolist():
+        self._check(value)
+    condition = condition_lib.Condition(
+      beta, self.beta_range, self.dtype or tf.float32, num_repeats
+    )
+    return model_lib.LatentVariableModel(
+      condition_lib.At(self.parts.encoder, condition),
+      condition_lib.MarginalAt(self.parts.marginal, condition),
+      condition_lib.At(self.parts.decoder, condition),
+    )
+
+  def at_rate(
+    self, rate_nats, images, *, num_samples=16, seed=0, tolerance_nats=0.05
+  ):
+    """Finds the model of a given rate.
+
+    Args:
+      rate_nats: Mean rate of the images that is wanted.
+      images: `[N, ...]`, of the validation split.
+      num_samples: Draws of z for each image.
+      seed: Of the draws, the same at every beta.
+      tolerance_nats: How near the rate must be.
+
+    Returns:
+      model: A `tfp_rd.LatentVariableModel`.
+      beta: Where on the curve it is.  Costs some twenty evaluations of the
+        images.
+
+    Raises:
+      UserError: No beta of the range has that rate; says which rates there are.
+
+    Warns where the rate does not fall with beta.
+    """
+    slide = Slide(self)
+
+    def rate_at(beta):
+      point = rate_distortion.evaluate(
+        slide.to(beta), images, num_samples=num_samples, seed=seed
+      )
+      return point.rate_nats
+
+    beta = rate_search.find_beta(
+      rate_at,
+      rate_nats,
+      beta_range=self.beta_range,
+      tolerance_nats=tolerance_nats,
+    )
+    return self.at(beta), beta
+
+  @property
+  def trainable_variables(self):
+    """The parts' trainable variables; those of frozen Keras layers are not."""
+    return self.parts.trainable_variables
+
+  @property
+  def dtype(self):
+    """Type of the weights, `None` for a model without."""
+    return self.parts.dtype
+
+  @property
+  def num_parameters(self) -> int:
+    """Number of trainable numbers."""
+    return self.parts.num_parameters
+
+  def _check(self, beta):
+    least, largest = self.beta_range
+    if not least * (1 - 1e-6) <= beta <= largest * (1 + 1e-6):
+      raise errors.UserError(
+        f'beta is {beta:g}; this model is for betas from {least:g} to '
+        f'{largest:g}.'
+      )
+
+
+class Slide:
+  """The model of a conditional one that moves along the curve.
+
+  One compiled evaluation then serves all betas.
+
+  Args:
+    conditional: A `ConditionalModel`.
+
+  #### Examples
+
+  ```python
+  conditional = tfp_rd.build(
+      '---', image_shape=(4, 4, 1), latent_size=2, conditional=True)
+  images = tf.ones([8, 4, 4, 1])
+  slide = Slide(conditional)
+  points = [tfp_rd.evaluate(slide.to(beta), images) for beta in (0.1, 1.0)]
+  ```
+  """
+
+  def __init__(self, conditional: ConditionalModel):
+    self._conditional = conditional
+    self._beta = tf.Variable(
+      conditional.beta_range[0],
+      trainable=False,
+      dtype=conditional.dtype or tf.float32,
+    )
+    self._model = conditional.at(self._beta)
+
+  def to(self, beta: float):
+    """Moves to a beta; the model is the same object at every call."""
+    self._conditional._check(beta)
+    self._beta.assign(beta)
+    return self._model
+
+
+def check_objective(model, objective, *, batch_size: int) -> None:
+  """Checks that an objective of one beta, or of a range, suits a model.
+
+  Raises:
+    UserError: It does not, or the batch is not a multiple of its groups.
+  """
+  is_conditional = isinstance(model, ConditionalModel)
+  wanted = getattr(objective, 'beta_range', None)
+  if is_conditional != (wanted is not None):
+    raise errors.UserError(
+      f'the model is for {"a range of betas" if is_conditional else "one beta"}'
+      f' and the objective is {objective!r}; a ConditionalModel goes with '
+      'multi_rate, and no other model does.'
+    )
+  if not is_conditional:
+    return
+  least, largest = model.beta_range
+  if not least <= wanted[0] < wanted[1] <= largest:
+    raise errors.UserError(
+      f'the model is for betas from {least:g} to {largest:g} and the objective '
+      f'is {objective!r}; give both the same range.'
+    )
+  if batch_size % objective.num_groups:
+    raise errors.UserError(
+      f'batch_size is {batch_size}; it must be a multiple of the '
+      f'{objective.num_groups} groups of multi_rate.'
+    )

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mixtures of many components, a bounded number of densities at a time.
+
+K components cost N * K densities at N points, and what a flow computes on the
+way to a density is many times as large.  Here they are found in chunks of
+components, and of points where these alone are too many.  Nothing of a chunk
+outlives it: the gradient computes it once more.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from tfp_rd.network import initial, log_sum_chunks
+
+__all__ = ['log_density', 'log_density_by_group', 'mean', 'sample', 'variance']
+
+
+def mean(components, logits) -> tf.Tensor:
+  """Returns the mean, given a distribution of batch shape `[..., K]`."""
+  return _average(components.mean(), components, logits)
+
+
+def variance(components, logits) -> tf.Tensor:
+  """Returns the variance: that of the means, and the mean of variances."""
+  axis = -1 - components.event_shape.rank
+  away = components.mean() - tf.expand_dims(mean(components, logits), axis)
+  return _average(components.variance() + away**2, components, logits)
+
+
+def _average(values, components, logits):
+  event_ndims = components.event_shape.rank
+  weights = tf.reshape(tf.nn.softmax(logits), [-1, *[1] * event_ndims])
+  return tf.reduce_sum(weights * values, axis=-1 - event_ndims)
+
+
+def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
+  """Draws a sample for each point, at most so many at once.
+
+  Args:
+    draw: Function of a list of rows `[n, *event]` and of a seed that returns
+      samples `[n, ...]`.
+    points: Pairs of a tensor `[..., *event]` and its static event shape.
+    seed: Seed of all samples; each chunk has one of its own.
+    most: Rows of a chunk; what fits into one does not depend on it.
+    dtype: Type of the samples.
+
+  Returns:
+    `[N, ...]`, where N counts the points in order.
+  """
+  rows = _rows(points, _leading(points)[1])
+  num_rows = log_sum_chunks.length(rows[0])
+  chunks = [
+    log_sum_chunks.cut(x, log_sum_chunks.even_size(num_rows, most))
+    for x in rows
+  ]
+
+  def draw_chunk(number_and_rows):
+    number, *some = number_and_rows
+    return draw(some, initial.fold_in(seed, number))
+
+  if chunks[0].shape[0] == 1:
+    return draw_chunk([0, *rows])
+  drawn = tf.map_fn(
+    draw_chunk,
+    [tf.range(log_sum_chunks.length(chunks[0])), *chunks],
+    fn_output_signature=dtype,
+    parallel_iterations=1,
+  )
+  return tf.reshape(drawn, tf.concat([[-1], tf.shape(drawn)[2:]], 0))[:num_rows]
+
+
+def log_density(log_probs, points, components, log_weights, *, most: int):
+  """Computes the log of a weighted sum of densities.
+
+  Components are divided first, and points only where one component has too many
+  of them: a component is made, by an encoder perhaps, once for each chunk of
+  points.
+
+  Args:
+    log_probs: Function of a list of points `[..., *event]` and of components
+      `[k, ...]` that returns log-densities `[..., k]`.  From chunks gradients
+      go to what it is given and to the variables that it uses, not to other
+      tensors.
+    points: Pairs of a tensor `[..., *event]` and its static event shape.
+    components: `[K, ...]`.
+    log_weights: `[K]`.
+    most: The most densities that are held at once, at least 1.
+
+  Returns:
+    `[...]`.  In chunks, with the gradient, each density is computed twice.
+  """
+  static, leading = _leading(points)
+  count, num_components = static.num_elements(), log_weights.shape[0]
+  if count is not None and count * num_components <= most:
+    terms = log_probs([x for x, _ in points], components) + log_weights
+    return tf.reduce_logsumexp(terms, axis=-1)
+  rows = _rows(points, leading)
+  num_rows = log_sum_chunks.length(rows[0])
+  k = log_sum_chunks.even_size(num_components, most, beside=num_rows)
+  n = log_sum_chunks.even_size(num_rows, most, beside=k)
+  chunks = [
+    *(log_sum_chunks.cut(x, n) for x in rows),
+    *_weighted_chunks(components, log_weights, k),
+  ]
+  sums = log_sum_chunks.log_sums(log_probs)(*chunks)
+  return tf.reshape(tf.reshape(sums, [-1])[:num_rows], leading)
+
+
+def log_density_by_group(
+  log_probs, x, conditions, components, log_weights, *, most: int
+):
+  """Does the same for groups of points that share their components.
+
+  Each group has a condition, at which the components are made once for each
+  chunk of its points, where a condition of every point would cost as many more.
+
+  Args:
+    log_probs: As of `log_density`, of `[x, condition]`, `[n, *event]` and
+      `[c]`, and of `[k, ...]`; returns `[n, k]`.
+    x: `[G, N, *event]`.
+    conditions: `[G, c]`.
+    components: `[K, ...]`.
+    log_weights: `[K]`.
+    most: The most densities that are held at once, at least 1.
+
+  Returns:
+    `[G, N]`.
+  """
+  num_groups, num_points = conditions.shape[0], log_sum_chunks.length(x, axis=1)
+  k = log_sum_chunks.even_size(log_weights.shape[0], most, beside=num_points)
+  n = log_sum_chunks.even_size(num_points, most, beside=k)
+  parts = [log_sum_chunks.cut(x[g], n) for g in range(num_groups)]
+  repeats = log_sum_chunks.length(parts[0])
+  chunks = [
+    tf.concat(parts, 0),
+    tf.repeat(conditions, repeats, axis=0),
+    *_weighted_chunks(components, log_weights, k),
+  ]
+  sums = tf.reshape(
+    log_sum_chunks.log_sums(log_probs)(*chunks), [num_groups, repeats * n]
+  )
+  return sums[:, :num_points]
+
+
+def _weighted_chunks(components, log_weights, size):
+  # What fills up the components has no weight.
+  weights = log_sum_chunks.cut(log_weights, size, fill=float('-inf'))
+  return log_sum_chunks.cut(components, size), weights
+
+
+def _leading(points):
+  """Returns the shape of the points together, static and as a tensor."""
+  ranks = [(x, x.shape.rank - len(event)) for x, event in points]
+  static = [x.shape[:rank] for x, rank in ranks]
+  dynamic = [tf.shape(x)[:rank] for x, rank in ranks]
+  return (
+    functools.reduce(tf.broadcast_static_shape, static),
+    functools.reduce(tf.broadcast_dynamic_shape, dynamic),
+  )
+
+
+def _rows(points, leading):
+  """Broadcasts the points and merges their leading axes: `[N, *event]`."""
+  return [
+    tf.reshape(tf.broadcast_to(x, tf.concat([leading, event], 0)), [-1, *event])
+    for x, event in points
+  ]

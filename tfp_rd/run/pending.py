@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left to do is what has no result on disk.
+
+There is no list of jobs and no record of who does what: a process takes the
+next run that nobody holds, so that several processes share one root, and any of
+them may be killed.  No TensorFlow here.
+"""
+
+import contextlib
+import os
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Union
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd.run import directory as run_lib
+
+__all__ = ['pending', 'set_aside_corrupt', 'train_pending']
+
+Path = Union[str, os.PathLike]
+Cells = Sequence[config_lib.Config]
+
+
+def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:
+  """Returns the cells without a readable result, in their order.
+
+  Args:
+    cells: Runs.
+    run_root: The folder that holds one folder a run.
+  """
+  return [cell for cell in cells if not _is_readable(_run(cell, run_root))]
+
+
+def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
+  """Renames each corrupt `result.json`, so that its cell is pending again.
+
+  Args:
+    cells: Runs.
+    run_root: The folder that holds one folder a run.
+
+  Returns:
+    The new paths, which end in `.corrupt`; nothing is deleted.
+
+  Raises:
+    OSError: A file cannot be renamed.
+  """
+  moved = []
+  for cell in cells:
+    run = _run(cell, run_root)
+    if not run.is_done or _is_readable(run):
+      continue
+    # Held, another process is at it; else nobody can mend it meanwhile.
+    with contextlib.suppress(errors.UserError), run_lib.lock(run):
+      path = run.path / 'result.json'
+      if run.is_done and not _is_readable(run):
+        moved.append(path.rename(path.with_name('result.json.corrupt')))
+  return moved
+
+
+def train_pending(
+  cells: Cells,
+  run_root: Path,
+  *,
+  execute: Callable[[run_lib.Run], object],
+  on_wait: Callable[[Cells], object] = lambda held: None,
+  poll_s: float = 2.0,
+) -> dict[config_lib.Config, ArithmeticError]:
+  """Trains every cell without a result, sharing them with other processes.
+
+  A run that another process holds is passed over and looked at again at the
+  end: by then it is done, or its process has died and this one takes it on.
+
+  Args:
+    cells: Runs, in the order in which they are tried.
+    run_root: The folder that holds one folder a run.
+    execute: Trains one run; it takes `run.lock` itself, and should leave a
+      run alone that has its result by then.
+    on_wait: Is told which cells are held, or wait for their parent, whenever
+      nothing else is left.
+    poll_s: Seconds between two looks at them.
+
+  Returns:
+    The error of each cell whose training diverged, or that has no parent to
+    start from; the others go on.
+
+  Raises:
+    UserError: A run was refused.
+    OSError: Something cannot be written.
+  """
+  diverged: dict[config_lib.Config, ArithmeticError] = {}
+  left = pending(cells, run_root)
+  _refuse_orphans(left, run_root)
+  while left:
+    left = [c for c in left if _is_held_back(c, run_root, execute, diverged)]
+    if left:
+      on_wait(left)
+      time.sleep(poll_s)
+  return diverged
+
+
+def _refuse_orphans(left, run_root):
+  known = {cell.identity for cell in left}
+  for cell in left:
+    if (
+      cell.parent
+      and cell.parent not in known
+      and run_lib.parent_of(_run(cell, run_root)) is None
+    ):
+      raise errors.UserError(
+        f'{cell.name} starts from the run {cell.parent}, which is neither in '
+        f'{run_root} nor to be trained; train it first.'
+      )
+
+
+def _is_held_back(cell, run_root, execute, diverged):
+  """Trains one cell, unless it waits for another process or its parent."""
+  reasons = {failed.identity: e for failed, e in diverged.items()}
+  if cell.parent in reasons:
+    # Of a chain each names what went wrong at its beginning.
+    cause = reasons[cell.parent].__cause__ or reasons[cell.parent]
+    diverged[cell] = ArithmeticError(
+      f'{cell.name} starts from {cell.parent}, which has no result: {cause}'
+    )
+    diverged[cell].__cause__ = cause
+    return False
+  if cell.parent:
+    parent = run_lib.parent_of(_run(cell, run_root))
+    if parent is None:
+      return True
+    if not parent.has_weights:
+      diverged[cell] = ArithmeticError(
+        f'{cell.name} starts from {parent.path.name}, which has no weights '
+        'there; remove its result.json to train it again.'
+      )
+      return False
+  run = run_lib.create_run(run_root, cell)
+  if run.is_done:
+    return False
+  try:
+    execute(run)
+  except ArithmeticError as e:
+    diverged[cell] = e
+  except errors.UserError as e:
+    # How `run.lock` refuses.  Trying the lock here instead would be in the way
+    # of another process that is about to take it.
+    if isinstance(e.__cause__, BlockingIOError):
+      return True
+    raise
+  return False
+
+
+def _is_readable(run):
+  try:
+    # What is held against a known entropy needs its images, too.
+    return bool(run.result) and (
+      'entropy_nats' not in run.result or bool(run.examples)
+    )
+  except errors.UserError:
+    return False
+
+
+def _run(cell, run_root):
+  return run_lib.Run(pathlib.Path(run_root) / cell.name, cell)

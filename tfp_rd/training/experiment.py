@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run on disk, trained and evaluated from wherever it was left."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from tfp_rd import architecture, errors
+from tfp_rd import config as config_lib
+from tfp_rd import dataset as dataset_lib
+from tfp_rd import objective as objective_lib
+from tfp_rd.model import conditional_model
+from tfp_rd.network import initial
+from tfp_rd.run import directory as run_lib
+from tfp_rd.training import checkpoint, loop, tensorboard
+from tfp_rd.training import program as program_lib
+from tfp_rd.training import result as result_lib
+
+__all__ = ['execute', 'restore', 'restore_models']
+
+
+def execute(
+  run: run_lib.Run,
+  execution: config_lib.Execution,
+  *,
+  on_progress: loop.OnProgress = lambda step, num_steps, metrics: None,
+  on_warning: Callable[[str], Any] = lambda sentence: None,
+) -> Mapping[str, Any]:
+  """Trains and evaluates a run, from wherever it was left.
+
+  Args:
+    run: Made by `tfp_rd.run.directory.create_run`.
+    execution: Folders, checkpoints and compilation.
+    on_progress: Is told the step, the number of steps and the metrics.
+    on_warning: Is told a sentence when a checkpoint cannot be read.
+
+  Returns:
+    The content of `result.json`, which is written last.
+
+  Raises:
+    UserError: Another process holds the run, or its images cannot be had.
+    FloatingPointError: A term stopped being finite; the error names it, and
+      the last checkpoint is good.
+    OSError: A file cannot be written.
+  """
+  config = run.config
+  if execution.tensorboard:
+    on_progress = tensorboard.writing(run.path / 'tensorboard', on_progress)
+  data = _load_data(config.data, execution.data_dir)
+  objective = objective_lib.parse(config.objective)
+  loop.check_precision(config.training.precision)
+  if config.evaluation.eval_betas:
+    objective.check_betas(config.evaluation.eval_betas)
+  with run_lib.lock(run):
+    if run.is_done:  # By another process, since the caller looked.
+      return run.result
+    program = _program(config, execution, data)
+    if config.parent:
+      _start_from_parent(run, program)
+    state = loop.State(program)
+    inputs = loop.make_inputs(
+      data.train,
+      seed=initial.fold_in(config.seed, 1),
+      objective=objective,
+      learning_rate=config.training.learning_rate,
+      num_steps=config.training.num_steps,
+    )
+    loop.train_program(
+      state,
+      inputs,
+      _schedule(config.training, execution),
+      objective=objective,
+      validation=data.evaluation_images(
+        'validation', count=config.training.validation_examples
+      ),
+      run_dir=run.path,
+      on_progress=on_progress,
+      on_warning=on_warning,
+    )
+    return result_lib.write(run, state, data)
+
+
+def restore(run: run_lib.Run, beta: Optional[float] = None):
+  """Builds the model of a finished run with its kept weights.
+
+  Args:
+    run: A finished run.
+    beta: The beta that is meant, where a run has a whole curve.
+
+  Returns:
+    A `LatentVariableModel`; for a whole curve and no beta the
+    `ConditionalModel`.
+
+  Raises:
+    UserError: The run has no result, not this beta, or no readable weights.
+  """
+  model = _restore(run)
+  if beta is None:
+    return model
+  if isinstance(model, conditional_model.ConditionalModel):
+    return model.at(beta)
+  if beta not in run.points('test'):
+    known = ', '.join(f'{b:g}' for b in run.points('test'))
+    raise errors.UserError(
+      f'{run.path} has no point at beta {beta:g}: {known}.'
+    )
+  return model
+
+
+def restore_models(
+  run: run_lib.Run, betas: Sequence[float] = ()
+) -> Iterator[tuple[float, Any]]:
+  """Yields betas of a run, and the model at each until the next is asked for.
+
+  Args:
+    run: A finished run.
+    betas: Which of a whole curve; by default those of its points.  A run of
+      one beta has that alone.
+
+  Raises:
+    UserError: As `restore`.
+  """
+  known = run.points('test')
+  model = _restore(run)
+  if isinstance(model, conditional_model.ConditionalModel):
+    slide = conditional_model.Slide(model)
+    for beta in betas or known:
+      yield beta, slide.to(beta)
+    return
+  for beta in known:
+    yield beta, model
+
+
+def _restore(run):
+  image_shape = tuple(run.result['image_shape'])
+  model = _build(run.config, image_shape, images=None)
+  checkpoint.read_weights(model, run.path / 'checkpoint' / 'kept')
+  return model
+
+
+def _start_from_parent(run, program):
+  """Gives a program at step 0 the weights of the run's parent."""
+  parent = run_lib.parent_of(run)
+  if parent is None:
+    raise errors.UserError(
+      f'{run.path.name} starts from the run {run.config.parent}, which has no '
+      f'result in {run.path.parent}; train it there first.'
+    )
+  weights = parent.path / 'checkpoint' / 'kept'
+  checkpoint.read_weights(program.model, weights)
+  if program.average is not None:
+    program.average.restart()
+
+
+@functools.lru_cache(maxsize=1)
+def _load_data(data, data_dir):
+  """Loads a data set once for all runs in a row that want it."""
+  return dataset_lib.load(data, data_dir=data_dir)
+
+
+def _program(config, execution, data):
+  """Returns the program of a run at step 0, traced before if it can be.
+
+  Runs of one family differ in beta, seed, learning rate and length, all of
+  which are inputs; the variables take the values of a program made afresh.
+  """
+  key = dataclasses.replace(
+    config,
+    seed=0,
+    warm_start='',
+    parent='',
+    objective=repr(
+      objective_lib.with_beta(objective_lib.parse(config.objective), 1.0)
+    ),
+    training=dataclasses.replace(
+      config.training, num_steps=1, learning_rate=1.0, validate_every=0
+    ),
+    evaluation=config_lib.EvaluationConfig(),
+  )
+  jit_compile = loop.should_compile(execution.jit_compile)
+  program = _traced_program(
+    key, execution.steps_per_call, jit_compile, execution.data_dir
+  )
+  fresh = _make_program(
+    config, data, execution.steps_per_call, jit_compile=jit_compile
+  )
+  for variable, value in zip(program.variables, fresh.variables, strict=True):
+    variable.assign(value)
+  return program
+
+
+@functools.lru_cache(maxsize=1)
+def _traced_program(config, steps_per_call, jit_compile, data_dir):
+  data = _load_data(config.data, data_dir)
+  return _make_program(config, data, steps_per_call, jit_compile=jit_compile)
+
+
+def _make_program(config, data, steps_per_call, *, jit_compile):
+  model = _build(
+    config, data.image_shape, images=data.train, dropout=data.dropout
+  )
+  return program_lib.Program(
+    model,
+    objective_lib.parse(config.objective),
+    batch_size=config.training.batch_size,
+    steps_per_call=steps_per_call,
+    dynamic=data.dynamic,
+    normalize_gradients=config.training.normalize_gradients,
+    weight_averaging=config.training.weight_averaging,
+    precision=config.training.precision,
+    jit_compile=jit_compile,
+    seed=initial.fold_in(config.seed, 2),
+  )
+
+
+def _build(config, image_shape, *, images, dropout=0.0):
+  settings = architecture.resolve(config.model, image_shape, dropout=dropout)
+  objective = objective_lib.parse(config.objective)
+  beta_range = getattr(objective, 'beta_range', None)
+  return architecture.build(
+    settings.architecture,
+    image_shape=image_shape,
+    latent_size=settings.latent_size,
+    size=settings.size,
+    seed=initial.fold_in(config.seed, 0),
+    pseudo_inputs=images,
+    num_pseudo_inputs=settings.num_pseudo_inputs,
+    conditioning=settings.conditioning,
+    dropout=settings.dropout,
+    conditional=beta_range is not None,
+    beta_range=beta_range,
+  )
+
+
+def _schedule(training, execution):
+  return loop.Schedule(
+    num_steps=training.num_steps,
+    validate_every=training.validate_every,
+    checkpoint_every=execution.checkpoint_every,
+    steps_per_call=execution.steps_per_call,
+  )

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: calls of the compiled program, and memory between them."""
+
+import dataclasses
+import math
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_rd import errors, rate_distortion
+from tfp_rd.model import conditional_model
+from tfp_rd.network import initial
+from tfp_rd.run import metrics as metrics_lib
+from tfp_rd.training import checkpoint
+from tfp_rd.training import program as program_lib
+from tfp_rd.training import selection as selection_lib
+
+__all__ = [
+  'OnProgress',
+  'Schedule',
+  'State',
+  'check_precision',
+  'make_inputs',
+  'score_fn',
+  'should_compile',
+  'train_program',
+]
+
+# Draws for each image when weights are compared on validation; the same draws
+# at every validation, so that only the weights differ.
+_VALIDATION_SAMPLES = 4
+
+# Instructions for bfloat16, as Linux names them, and where.
+_FASTER = ('avx512_bf16', 'amx_bf16')
+_CPU = pathlib.Path('/proc/cpuinfo')
+
+OnProgress = Callable[[int, int, Mapping[str, float]], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+  """When something happens.
+
+  Attributes:
+    num_steps: Where training ends.
+    validate_every: Steps between validations; 0 for none.
+    checkpoint_every: Steps between checkpoints; 0 for one at the end.
+    steps_per_call: Steps of one call at the most.
+  """
+
+  num_steps: int
+  validate_every: int = 100
+  checkpoint_every: int = 500
+  steps_per_call: int = 50
+
+  def next_stop(self, step: int) -> int:
+    """Returns the step at which the next call ends."""
+    stops = [self.num_steps, step + self.steps_per_call]
+    for every in (self.validate_every, self.checkpoint_every):
+      if every:
+        stops.append((step // every + 1) * every)
+    return min(stops)
+
+  def is_validation(self, step: int) -> bool:
+    """Whether the weights are validated at this step."""
+    return bool(self.validate_every) and (
+      step % self.validate_every == 0 or step == self.num_steps
+    )
+
+  def is_checkpoint(self, step: int) -> bool:
+    """Whether a checkpoint is written at this step."""
+    every = self.checkpoint_every
+    return step == self.num_steps or bool(every and step % every == 0)
+
+
+class State(tf.Module):
+  """All that a checkpoint holds."""
+
+  def __init__(self, program):
+    super().__init__()
+    self.program = program
+    self.selection = selection_lib.Selection(program.model, program.average)
+    self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+
+def should_compile(jit_compile: str) -> bool:
+  """Returns whether XLA compiles: `'auto'` is yes on accelerators alone."""
+  if jit_compile == 'auto':
+    return bool(tf.config.list_physical_devices('GPU'))
+  return jit_compile == 'true'
+
+
+def check_precision(dtype: str) -> None:
+  """Checks that this machine multiplies in a type faster than in float32.
+
+  Raises:
+    UserError: It does not: bfloat16 would be slower, and no better.
+  """
+  if dtype == 'float32' or tf.config.list_physical_devices('GPU'):
+    return
+  known = _CPU.read_text().split() if _CPU.exists() else ()
+  if not any(name in known for name in _FASTER):
+    raise errors.UserError(
+      'this CPU has no instructions for bfloat16 (AVX512-BF16 or AMX), so that '
+      'it would be slow; leave --precision=float32.'
+    )
+
+
+def make_inputs(
+  images, *, seed, objective, learning_rate, num_steps, dtype='float32'
+) -> program_lib.Inputs:
+  """Puts on the device what a run brings to the compiled program."""
+  images = rate_distortion.as_examples(images, dtype)
+  return program_lib.Inputs(
+    images=images,
+    seed=initial.as_seed(seed),
+    beta=tf.constant(getattr(objective, 'beta', 1.0), dtype),
+    learning_rate=tf.constant(learning_rate, tf.float32),
+    num_steps=tf.constant(num_steps, tf.int64),
+  )
+
+
+def train_program(
+  state: State,
+  inputs: program_lib.Inputs,
+  schedule: Schedule,
+  *,
+  objective,
+  validation=None,
+  run_dir=None,
+  on_progress: OnProgress = lambda step, num_steps, metrics: None,
+  on_warning: Callable[[str], Any] = lambda sentence: None,
+) -> list[Mapping[str, float]]:
+  """Trains until the schedule ends, from the last checkpoint if there is one.
+
+  Args:
+    state: The program, fresh; left with the kept weights.
+    inputs: What the run brings.
+    schedule: When something happens.
+    objective: Scores the weights on validation, at its own beta.
+    validation: `[M, ...]` images, or `None`.
+    run_dir: Folder of checkpoints and metrics, or `None`.
+    on_progress: Is told the step, the number of steps and the metrics.
+    on_warning: Is told a sentence when a checkpoint cannot be read.
+
+  Returns:
+    The metrics, one mapping a call.
+
+  Raises:
+    FloatingPointError: A term stopped being finite.
+    OSError: A file cannot be written.
+  """
+  program = state.program
+  is_compiled = bool(program.is_compiled)
+  files = _Files(run_dir, state, on_warning)
+  metrics = files.restore()
+  if bool(program.is_compiled) != is_compiled:
+    raise errors.UserError(
+      f'{run_dir} was begun with jit_compile={not is_compiled}, under which '
+      'other noise is drawn; go on with that, or begin a new run.'
+    )
+  # The same draws at every validation, and none that training sees.
+  score = score_fn(
+    program.model, objective, validation, seed=initial.fold_in(inputs.seed, -2)
+  )
+  step = int(program.step)
+  while step < schedule.num_steps:
+    start = time.monotonic()
+    stop = schedule.next_stop(step)
+    row = {'step': stop, **program.run(inputs, stop - step)}
+    step = stop
+    if schedule.is_validation(step):
+      row['validation_score'] = state.selection.offer(step, score)
+    state.seconds.assign_add(time.monotonic() - start)
+    metrics.append(row)
+    files.write(metrics, save=schedule.is_checkpoint(step))
+    on_progress(step, schedule.num_steps, row)
+  state.selection.take()
+  return metrics
+
+
+def score_fn(model, objective, validation, *, seed):
+  """Returns a function that scores the weights as they are; less is better."""
+  is_conditional = isinstance(model, conditional_model.ConditionalModel)
+  slide = conditional_model.Slide(model) if is_conditional else None
+
+  def measure(model, num_samples):
+    return rate_distortion.evaluate(
+      model, validation, num_samples=num_samples, seed=seed
+    )
+
+  def score():
+    if slide is None:
+      value = objective.score(measure(model, _VALIDATION_SAMPLES))
+    else:  # As many draws in all.
+      betas = objective.compared_betas()
+      num_samples = -(-_VALIDATION_SAMPLES // len(betas))
+      value = objective.score(
+        {b: measure(slide.to(b), num_samples) for b in betas}
+      )
+    return value if math.isfinite(value) else math.inf
+
+  return score
+
+
+class _Files:
+  """Checkpoints and metrics of a folder; keeps nothing where there is none."""
+
+  def __init__(self, run_dir, state, on_warning):
+    self._state = state
+    self._folder = None if run_dir is None else pathlib.Path(run_dir)
+    if self._folder is not None:
+      self._folder.mkdir(parents=True, exist_ok=True)
+      self._checkpoints = checkpoint.Checkpoints(
+        self._folder / 'checkpoint', state, on_warning=on_warning
+      )
+
+  def restore(self):
+    """Goes to the last checkpoint; returns the metrics up to there."""
+    step = None if self._folder is None else self._checkpoints.restore()
+    if step is None:
+      return []
+    rows = metrics_lib.read_metrics(self._folder)
+    return [row for row in rows if row['step'] <= step]
+
+  def write(self, metrics, *, save):
+    if self._folder is None:
+      return
+    metrics_lib.write_metrics(self._folder, metrics)
+    if save:
+      self._checkpoints.save(int(self._state.program.step))
