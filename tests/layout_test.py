@@ -28,9 +28,12 @@ LONGER_FILES = {
 PARTS = ('encoder', 'marginal', 'decoder')
 HEAVY = {'tensorflow', 'tensorflow_probability', 'keras', 'tf_keras'}
 # Of these folders, and of the root, every module loads without TensorFlow.
-LIGHT_FOLDERS = ('cli', 'curve', 'information', 'report', 'run', 'source')
+LIGHT_FOLDERS = (
+  *('cli', 'curve', 'information', 'objective', 'report', 'run'),
+  'source',
+)
 HEAVY_IN_ROOT = ('tfp_rd.rate_distortion',)
-# Of other folders, those that promise it in their first lines.
+# What every folder may use.
 ROOT_FILES = {
   *('__init__', 'architecture', 'config', 'errors', 'estimate', 'field'),
   *('point', 'rate_distortion', 'record_text', 'version'),

@@ -64,7 +64,7 @@ def test_what_is_no_objective_is_refused(text, sentence):
 
 
 def loss(value, *, step=0, beta=None):
-  beta = getattr(value, 'beta', 1.0) if beta is None else beta
+  beta = (value.beta or 1.0) if beta is None else beta
   draws = types.SimpleNamespace(
     distortion=tf.constant([[10.0, 20.0]]), rate=tf.constant([[2.0, 6.0]])
   )
@@ -103,10 +103,10 @@ def test_scores_use_the_objective_s_own_weights():
 
 def test_another_beta_is_another_value_of_the_same_kind():
   value = tfp_rd.BetaElbo(beta=0.5, kl_annealing_steps=3)
-  other = objective.with_beta(value, 2.0)
+  other = value.at_beta(2.0)
   assert other == tfp_rd.BetaElbo(beta=2.0, kl_annealing_steps=3)
   target = tfp_rd.TargetRate()
-  assert objective.with_beta(target, 2.0) == target
+  assert target.at_beta(2.0) == target
 
 
 @pytest.mark.parametrize('power', [0.0, -0.5])

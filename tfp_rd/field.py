@@ -50,8 +50,7 @@ def check_whole(
   is_whole = _is_real(value) and math.isfinite(value) and value == int(value)
   if not (is_whole and least <= value <= most):
     raise errors.UserError(
-      f'{_name(record, name)} is {value!r}; expected a whole number'
-      f'{_range(least, most)}.'
+      f'{_name(record, name)} is {value!r}; expected {_whole(least, most)}.'
     )
   set_field(record, name, int(value))
 
@@ -158,12 +157,14 @@ def _name(record, name):
   return f'{name} of {of}' if isinstance(of, str) else name
 
 
-def _range(least, most):
-  if math.isinf(least) and math.isinf(most):
-    return ''
+def _whole(least, most):
   if math.isinf(most):
-    return f' from {least} on'
-  return f' from {least} to {most}'
+    kinds = {
+      0: 'a whole number that is not negative',
+      1: 'a positive whole number',
+    }
+    return kinds.get(least, 'a whole number')
+  return f'a whole number from {least} to {most}'
 
 
 def _interval(low, high, closed):
@@ -171,7 +172,7 @@ def _interval(low, high, closed):
     return 'a finite number'
   if math.isinf(high):
     if low == 0:
-      kind = 'that is not negative' if closed else 'above 0'
+      kind = 'that is not negative' if closed else 'that is positive'
     else:
       kind = f'from {low:g} on' if closed else f'above {low:g}'
     return f'a finite number {kind}'

@@ -7,6 +7,7 @@ their text is what configurations and flags hold.  No TensorFlow here.
 
 import ast
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 from tfp_rd import errors
@@ -59,17 +60,30 @@ def construct(cls, fields: dict[str, Any]):
   return cls(**fields)
 
 
-def write(record, *, whole: bool = False) -> str:
+def write(
+  record,
+  *,
+  whole: bool = False,
+  only_changed: bool = False,
+  omit: Collection[str] = (),
+) -> str:
   """Returns `name(field=value, ...)`.
 
   Args:
     record: A dataclass with a `name`.
     whole: Whether to name every field, rather than the first and what differs
       from its default.
+    only_changed: Whether to name what differs from its default alone.
+    omit: Fields that are left out.
   """
   shown = [
     f'{field.name}={getattr(record, field.name)!r}'
     for n, field in enumerate(dataclasses.fields(record))
-    if whole or n == 0 or getattr(record, field.name) != field.default
+    if field.name not in omit
+    and (
+      whole
+      or (n == 0 and not only_changed)
+      or getattr(record, field.name) != field.default
+    )
   ]
   return f'{record.name}({", ".join(shown)})'

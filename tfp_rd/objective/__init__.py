@@ -13,13 +13,13 @@ that `draw_betas(seed=, dtype=)` draws for each step; its `score` takes a
 mapping from the betas of `compared_betas()` to points.
 """
 
-import dataclasses
 import importlib
-from typing import Any
 
 from tfp_rd import errors, record_text
+from tfp_rd.objective.context import Context, Losses
+from tfp_rd.objective.objective import Objective
 
-__all__ = ['names', 'parse', 'with_beta']
+__all__ = ['Context', 'Losses', 'Objective', 'names', 'parse']
 
 _CLASSES = {
   'beta_elbo': ('tfp_rd.objective.beta_elbo', 'BetaElbo'),
@@ -33,7 +33,7 @@ def names() -> tuple[str, ...]:
   return tuple(_CLASSES)
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> Objective:
   """Reads an objective from its repr, without evaluating anything.
 
   Args:
@@ -53,10 +53,3 @@ def parse(text: str) -> Any:
   module, class_name = _CLASSES[name]
   cls = getattr(importlib.import_module(module), class_name)
   return record_text.construct(cls, fields)
-
-
-def with_beta(objective, beta: float):
-  """Returns the objective at another beta; itself where it has none."""
-  if 'beta' not in {f.name for f in dataclasses.fields(objective)}:
-    return objective
-  return dataclasses.replace(objective, beta=beta)

@@ -15,16 +15,15 @@
 import dataclasses
 from typing import ClassVar
 
-import tensorflow as tf
-
-from tfp_rd import field, record_text
+from tfp_rd import field
 from tfp_rd.objective import context as context_lib
+from tfp_rd.objective.objective import Objective
 
 __all__ = ['BetaElbo']
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class BetaElbo:
+class BetaElbo(Objective):
   """Minimises D + beta R.
 
   Attributes:
@@ -37,18 +36,13 @@ class BetaElbo:
   """
 
   name: ClassVar[str] = 'beta_elbo'
-  metric_names: ClassVar[tuple[str, ...]] = ()
 
   beta: float = 1.0
   kl_annealing_steps: int = 0
 
   def __post_init__(self):
     field.check_positive(self, 'beta')
-    field.check_positive(self, 'kl_annealing_steps', or_zero=True)
-    object.__setattr__(self, 'kl_annealing_steps', int(self.kl_annealing_steps))
-
-  def __repr__(self):
-    return record_text.write(self)
+    field.check_whole(self, 'kl_annealing_steps', least=0)
 
   def players(self, model, seed):
     """Returns the model alone."""
@@ -57,6 +51,8 @@ class BetaElbo:
 
   def losses(self, draws, context):
     """Returns the mean of D + beta R over draws and images."""
+    import tensorflow as tf
+
     weight = context.beta
     if self.kl_annealing_steps:
       part = tf.cast(context.step, weight.dtype) / self.kl_annealing_steps

@@ -2,9 +2,10 @@
 """What an objective is told besides the draws, and what it answers."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
-import tensorflow as tf
+if TYPE_CHECKING:
+  import tensorflow as tf
 
 __all__ = ['Context', 'Losses']
 
@@ -21,12 +22,12 @@ class Context(NamedTuple):
     beta: Scalar or `[B]`; a tensor, so that no beta retraces.
   """
 
-  step: tf.Tensor
-  seed: tf.Tensor
+  step: 'tf.Tensor'
+  seed: 'tf.Tensor'
   num_training_examples: int
-  model: tf.Module
-  players: Mapping[str, tf.Module]
-  beta: tf.Tensor
+  model: 'tf.Module'
+  players: Mapping[str, 'tf.Module']
+  beta: 'tf.Tensor'
 
 
 class Losses(NamedTuple):
@@ -37,5 +38,5 @@ class Losses(NamedTuple):
     metrics: Mapping from name to scalar, for the record.
   """
 
-  players: Mapping[str, tf.Tensor]
-  metrics: Mapping[str, tf.Tensor]
+  players: Mapping[str, 'tf.Tensor']
+  metrics: Mapping[str, 'tf.Tensor']

@@ -17,13 +17,14 @@ was measured is in docs/one_run_curves.md.
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, TYPE_CHECKING
 
-import tensorflow as tf
-
-from tfp_rd import errors, field, record_text
-from tfp_rd.network import initial
+from tfp_rd import errors, field
 from tfp_rd.objective import context as context_lib
+from tfp_rd.objective.objective import Objective
+
+if TYPE_CHECKING:
+  import tensorflow as tf
 
 __all__ = ['MultiRate']
 
@@ -34,7 +35,7 @@ _NUM_COMPARED = 4
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MultiRate:
+class MultiRate(Objective):
   """Minimises D + beta R for log beta uniform over a range [1].
 
   A batch is cut into `num_groups` runs of neighbouring images with one beta
@@ -52,7 +53,7 @@ class MultiRate:
   """
 
   name: ClassVar[str] = 'multi_rate'
-  metric_names: ClassVar[tuple[str, ...]] = ()
+  is_curve: ClassVar[bool] = True
 
   beta_min: float = 0.05
   beta_max: float = 10.0
@@ -60,22 +61,14 @@ class MultiRate:
   weight_power: float = 0.0
 
   def __post_init__(self):
-    field.check_positive(self, 'beta_min', 'beta_max', 'num_groups')
-    if self.num_groups != int(self.num_groups):
-      raise errors.UserError(
-        f'num_groups of multi_rate is {self.num_groups}; it must be a whole '
-        'number.'
-      )
-    object.__setattr__(self, 'num_groups', int(self.num_groups))
-    object.__setattr__(self, 'weight_power', _finite(self.weight_power))
+    field.check_positive(self, 'beta_min', 'beta_max')
+    field.check_whole(self, 'num_groups', least=1)
+    field.check_number(self, 'weight_power')
     if not self.beta_min < self.beta_max:
       raise errors.UserError(
         f'beta_min is {self.beta_min:g} and beta_max {self.beta_max:g}; '
         'give a larger beta_max.'
       )
-
-  def __repr__(self):
-    return record_text.write(self)
 
   def players(self, model, seed):
     """Returns the model alone."""
@@ -87,13 +80,17 @@ class MultiRate:
     """`(beta_min, beta_max)`."""
     return self.beta_min, self.beta_max
 
-  def draw_betas(self, *, seed, dtype='float32') -> tf.Tensor:
+  def draw_betas(self, *, seed, dtype='float32') -> 'tf.Tensor':
     """Draws betas `[num_groups]`, log-uniform and stratified, in random order.
 
     Args:
       seed: Of this step.
       dtype: Type of the betas.
     """
+    import tensorflow as tf
+
+    from tfp_rd.network import initial
+
     seeds = initial.split(seed, 2)
     shape = [self.num_groups]
     order = tf.argsort(initial.uniform(shape, seed=seeds[0]), stable=True)
@@ -104,6 +101,8 @@ class MultiRate:
 
   def losses(self, draws, context):
     """Returns the weighted mean of D + beta R over draws and images."""
+    import tensorflow as tf
+
     beta = context.beta
     loss = self._weight(beta) * (draws.distortion + beta * draws.rate)
     return context_lib.Losses({'model': tf.reduce_mean(loss)}, {})
@@ -145,15 +144,3 @@ class MultiRate:
 
   def _weight(self, beta):
     return beta**self.weight_power
-
-
-def _finite(power):
-  try:
-    number = float(power)
-  except (TypeError, ValueError):
-    number = math.nan
-  if not math.isfinite(number):
-    raise errors.UserError(
-      f'weight_power of multi_rate is {power!r}; it must be a finite number.'
-    )
-  return number

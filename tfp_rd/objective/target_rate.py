@@ -16,16 +16,15 @@ the target.
 import dataclasses
 from typing import ClassVar
 
-import tensorflow as tf
-
-from tfp_rd import field, record_text
+from tfp_rd import field
 from tfp_rd.objective import context as context_lib
+from tfp_rd.objective.objective import Objective
 
 __all__ = ['TargetRate']
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class TargetRate:
+class TargetRate(Objective):
   """Minimises D + weight |target - R|, with D and R means over the batch.
 
   Attributes:
@@ -37,7 +36,6 @@ class TargetRate:
   """
 
   name: ClassVar[str] = 'target_rate'
-  metric_names: ClassVar[tuple[str, ...]] = ()
 
   target_rate_nats: float = 1.0
   weight: float = 1.0
@@ -45,9 +43,6 @@ class TargetRate:
   def __post_init__(self):
     field.check_positive(self, 'target_rate_nats', or_zero=True)
     field.check_positive(self, 'weight')
-
-  def __repr__(self):
-    return record_text.write(self)
 
   def value(self, distortion, rate):
     """Returns the loss of mean distortion and rate; of plain numbers too."""
@@ -60,6 +55,8 @@ class TargetRate:
 
   def losses(self, draws, context):
     """Returns the loss of the batch."""
+    import tensorflow as tf
+
     del context
     loss = self.value(
       tf.reduce_mean(draws.distortion), tf.reduce_mean(draws.rate)

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs: directories, tables of them, and what is left to do.  No TensorFlow here."""
+"""Runs: directories, tables of them, and what is left to do.
+
+No TensorFlow here.
+"""

@@ -170,9 +170,7 @@ def _program(config, execution, data):
     seed=0,
     warm_start='',
     parent='',
-    objective=repr(
-      objective_lib.with_beta(objective_lib.parse(config.objective), 1.0)
-    ),
+    objective=repr(objective_lib.parse(config.objective).at_beta(1.0)),
     training=dataclasses.replace(
       config.training, num_steps=1, learning_rate=1.0, validate_every=0
     ),

@@ -117,10 +117,15 @@ def make_inputs(
   return program_lib.Inputs(
     images=images,
     seed=initial.as_seed(seed),
-    beta=tf.constant(getattr(objective, 'beta', 1.0), dtype),
+    beta=tf.constant(_beta_of(objective), dtype),
     learning_rate=tf.constant(learning_rate, tf.float32),
     num_steps=tf.constant(num_steps, tf.int64),
   )
+
+
+def _beta_of(objective):
+  beta = getattr(objective, 'beta', None)
+  return 1.0 if beta is None else beta
 
 
 def train_program(
