@@ -136,7 +136,7 @@ def test_padded_images_are_the_same_under_xla():
   network = network_of(features=2)
   uniforms, _ = inputs_of((5, 7), 6, maps=False)
   for size in (5, 7):
-    assert size % causal_pixels.reach(network)
+    assert size % causal_pixels.coarse_side(network)
   expected = one_pixel_after_another(network, uniforms)
   assert 0.1 < expected.mean() < 0.9
   compiled = tf.function(

@@ -373,14 +373,15 @@ RATES = {
 # What is none of these, and the test that proves it.
 ELSEWHERE = {
   'layer.distortion': 'layer_test',
-  'marginal.chunk': 'vamp_test',
-  'marginal.mixture': 'conformance_test',
+  'network.log_sum_chunks': 'vamp_test',
+  'network.mixture': 'conformance_test',
   'network.batch': 'conformance_test',
   'network.causal_pixels': 'causal_sampler_test',
   'network.causal_sampler': 'causal_sampler_test',
   'network.initial': 'initial_test',
   'network.precision': 'precision_test',
-  'network.triangular': 'masked_test',
+  'network.masked_solver': 'masked_test',
+  'network.degree_stages': 'masked_test',
 }
 COVERED = [*CASES, *RATES, *ELSEWHERE]
 

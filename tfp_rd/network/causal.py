@@ -63,7 +63,7 @@ class CausalNetwork(tf.Module):
     seeds = initial.split(seed, blocks + 2 * num_scales)
     self.num_scales = num_scales
     self._num_layers = num_layers
-    # The image, and ones that tell pixels from padding.
+    # The image, and a mask that is 1 at pixels and 0 in the padding.
     self.entrance = causal_layer.Entrance(
       input_size + 1, features, seed=seeds[0], dtype=dtype
     )
@@ -106,31 +106,39 @@ class CausalNetwork(tf.Module):
       `[N, H, W, P]`.
     """
     height, width = x.shape[1:3]
-    streams = self.entrance(inputs(self.pad(x), self.tell(x, planes)))
+    streams = self.entrance(inputs(self.pad(x), self.with_mask(x, planes)))
     if maps is not None:
       added = tf.split(self.pad(maps), 2, axis=-1)
       streams = [s + a for s, a in zip(streams, added, strict=True)]
-    found = {}
+    outputs = {}
     for stream, h in zip((VERTICAL, CORNER), streams, strict=True):
-      h, found = self._over_maps(stream, h, found, condition, seed)
+      h, outputs = self._over_maps(stream, h, outputs, condition, seed)
     return self.last(h)[:, :height, :width]
 
-  def _over_maps(self, stream, h, beside, condition, seed):
-    """Takes one stream through; returns its end and what each layer found."""
-    found = {}
+  def _over_maps(self, stream, h, vertical, condition, seed):
+    """Runs one stream; returns its end and the output of each layer.
+
+    Args:
+      stream: `VERTICAL` or `CORNER`.
+      h: `[N, H', W', features]`, the start of the stream.
+      vertical: For the corner stream, the vertical one's output of each layer.
+      condition: `[N, c]` or `None`.
+      seed: Seed of the dropout, or `None`.
+    """
+    outputs = {}
 
     def apply(n, h, shortcut):
-      side = join_sides(beside.get(n), shortcut)
-      found[n] = self.layers[n].branches[stream](
+      side = join_sides(vertical.get(n), shortcut)
+      outputs[n] = self.layers[n].branches[stream](
         h, side, condition, seed=_seed(seed, n, stream)
       )
-      return found[n]
+      return outputs[n]
 
     def deeper(scale, h, inner):
       h = inner(self.halvings[scale].convs[stream](h))
       return tf.nn.depth_to_space(self.doublings[scale].maps[stream](h), 2)
 
-    return self.walk(h, apply, deeper), found
+    return self.walk(h, apply, deeper), outputs
 
   def walk(self, h, apply, deeper, scale=0):
     """Takes a stream from a scale down to the last and up again.
@@ -160,8 +168,16 @@ class CausalNetwork(tf.Module):
     """Numbers of the layers of a block; those of the way down come first."""
     return range(block * self._num_layers, (block + 1) * self._num_layers)
 
-  def tell(self, x, planes=None) -> tf.Tensor:
-    """Returns planes and ones where x is, zeros in the padding."""
+  def with_mask(self, x, planes=None) -> tf.Tensor:
+    """Appends a mask to planes: 1 at pixels of x and 0 in the padding.
+
+    Args:
+      x: `[N, H, W, C]`; its values do not matter.
+      planes: `[N, H, W, Q]`, or `None` for the mask alone.
+
+    Returns:
+      `[N, H', W', Q + 1]`, padded.
+    """
     ones = tf.ones_like(x[..., :1])
     return self.pad(ones if planes is None else tf.concat([planes, ones], -1))
 
@@ -175,9 +191,14 @@ class CausalNetwork(tf.Module):
     return tf.pad(x, [[0, 0], [0, below], [0, right], [0, 0]])
 
 
-def inputs(x, told) -> tf.Tensor:
-  """Returns what enters the network, for pixels x in [0, 1] and `told`."""
-  return tf.concat([(2.0 * x - 1.0) * told[..., -1:], told], -1)
+def inputs(x, mask) -> tf.Tensor:
+  """Returns the inputs of the first layer.
+
+  Args:
+    x: Pixels `[..., C]` in [0, 1], mapped to [-1, 1] and to 0 in the padding.
+    mask: `[..., Q + 1]`, from `CausalNetwork.with_mask`.
+  """
+  return tf.concat([(2.0 * x - 1.0) * mask[..., -1:], mask], -1)
 
 
 def join_sides(*sides):
