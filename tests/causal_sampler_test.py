@@ -147,11 +147,11 @@ def test_padded_images_are_the_same_under_xla():
   np.testing.assert_array_equal(compiled(uniforms), expected)
 
 
-@pytest.mark.parametrize('conditioning', ['everywhere', 'concatenated'])
-def test_images_are_completed_from_their_first_rows(conditioning):
+@pytest.mark.parametrize('latent_input', ['everywhere', 'concatenated'])
+def test_images_are_completed_from_their_first_rows(latent_input):
   decoder = stirred(
     pixel_cnn.PixelCNN(
-      2, (4, 3, 1), conditioning=conditioning, features=4, seed=0
+      2, (4, 3, 1), latent_input=latent_input, features=4, seed=0
     )
   )
   decoding = decoder(tf.zeros([2, 2]))

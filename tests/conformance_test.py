@@ -24,7 +24,7 @@ import tf_keras
 import tfp_rd
 from tfp_rd import architecture, layer, testing
 from tfp_rd.decoder import autoregressive_bernoulli, deconvolutional, pixel_cnn
-from tfp_rd.encoder import gaussian, inverse_autoregressive
+from tfp_rd.encoder import gaussian, image_encoder, inverse_autoregressive
 from tfp_rd.marginal import (
   masked_autoregressive,
   standard_normal,
@@ -105,6 +105,18 @@ def encoder_of_a_gaussian(**kwargs):
   return gaussian.Gaussian(SHAPE, LATENT_SIZE, widths=WIDTHS, **kwargs)
 
 
+def encoder_of_a_head(seed, **kwargs):
+  seeds = initial.split(seed, 2)
+  head = gaussian.GaussianHead(WIDTHS[-1], LATENT_SIZE, seed=seeds[0], **kwargs)
+  return image_encoder.ImageEncoder(
+    SHAPE,
+    head,
+    widths=WIDTHS,
+    seed=seeds[1],
+    **{'condition_size': 0, **kwargs},
+  )
+
+
 def causal_network(**kwargs):
   return causal.CausalNetwork(
     1, 1, features=4, num_scales=2, num_layers=1, **kwargs
@@ -159,6 +171,9 @@ PARTS = {
     LATENT,
     has_condition=False,
   ),
+  'encoder.image_encoder.ImageEncoder': Case(
+    encoder_of_a_head, (SHAPE,), LATENT
+  ),
   'encoder.inverse_autoregressive.InverseAutoregressive': Case(
     encoder_of_a_flow, (SHAPE,), LATENT
   ),
@@ -196,11 +211,11 @@ PARTS = {
     (LATENT,),
     SHAPE,
   ),
-  'decoder.pixel_cnn.PixelCNN to the letter': Case(
+  'decoder.pixel_cnn.PixelCNN as printed': Case(
     lambda **kwargs: pixel_cnn.PixelCNN(
       LATENT_SIZE,
       SHAPE,
-      conditioning='concatenated',
+      latent_input='concatenated',
       features=4,
       num_scales=1,
       **kwargs,

@@ -289,14 +289,14 @@ def test_a_condition_of_any_shape_is_taken_as_that_of_one_code():
 
 
 @pytest.mark.parametrize('most', [1, 3, 4, 10, 99])
-@pytest.mark.parametrize('beside', [1, 2])
-def test_even_parts_hold_all_and_no_more_than_they_may(most, beside):
-  size = log_sum_chunks.even_size(10, most, beside=beside)
+@pytest.mark.parametrize('each', [1, 2])
+def test_even_parts_hold_all_and_no_more_than_they_may(most, each):
+  size = log_sum_chunks.even_size(10, most, densities_each=each)
   parts = log_sum_chunks.cut(tf.range(10), size)
   assert parts.shape[1] == size
-  assert size * beside <= max(most, beside)
+  assert size * each <= max(most, each)
   # As few parts as there can be; the last is filled up by the last row.
-  assert parts.shape[0] == -(-10 // max(1, most // beside))
+  assert parts.shape[0] == -(-10 // max(1, most // each))
   flat = parts.numpy().ravel()
   np.testing.assert_array_equal(flat[:10], np.arange(10))
   assert (flat[10:] == 9).all()

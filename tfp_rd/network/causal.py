@@ -2,11 +2,11 @@
 """A causal convolutional network: two streams, several scales, linear gates.
 
 The vertical stream at pixel (i, j) sees rows above i; the corner stream sees
-these and the pixels to the left in row i.  Both follow from the entrance,
-which sees earlier pixels alone: every kernel after it reaches only up and
-left.  Residual blocks go down the scales and up again, with shortcuts between
-layers of equal size, as in PixelCNN++ [1] with the paper's gates [2].  Ours
-where these are silent or it is simpler: the kernel that doubles a map is 2x2.
+these and the pixels to the left in row i.  Both start at the entrance, which
+sees earlier pixels alone; every kernel after it reaches only up and left.
+Residual blocks go down the scales and up again, with shortcuts between layers
+of equal size, as in PixelCNN++ [1] with the paper's gates [2].  One choice is
+ours: the kernel that doubles a map is 2x2.
 
 #### References
 
@@ -25,7 +25,7 @@ from tfp_rd.network import causal_layer, gated, initial
 
 __all__ = ['CORNER', 'CausalNetwork', 'VERTICAL', 'inputs', 'join_sides']
 
-# The streams, as they stand in a layer's pairs.
+# Positions of the two streams in the pairs of a layer.
 VERTICAL, CORNER = 0, 1
 
 
@@ -34,9 +34,9 @@ class CausalNetwork(tf.Module):
 
   Args:
     input_size: Channels of the image, and of what is concatenated to it.
-    output_size: Logits a pixel.
-    features: Features everywhere.
-    num_scales: Resolutions, each half the one before.
+    output_size: Logits of each pixel.
+    features: Features of every layer.
+    num_scales: Number of resolutions, each half the one before.
     num_layers: Residual layers of a block; each scale has a block on the way
       down and one on the way up.
     condition_size: Width of the condition, 0 for none.
@@ -97,8 +97,8 @@ class CausalNetwork(tf.Module):
     Args:
       x: `[N, H, W, C]` in [0, 1], seen causally.
       planes: `[N, H, W, Q]`, concatenated to x and so seen causally too.
-      maps: `[N, H, W, 2 * features]`, added to both streams as they begin and
-        so seen from the first pixel on.
+      maps: `[N, H, W, 2 * features]`, added to the first features of both
+        streams, so that all pixels see them, the first one too.
       condition: `[N, c]`.
       seed: Seed of the dropout; `None` drops nothing.
 
@@ -141,15 +141,15 @@ class CausalNetwork(tf.Module):
     return self.walk(h, apply, deeper), outputs
 
   def walk(self, h, apply, deeper, scale=0):
-    """Takes a stream from a scale down to the last and up again.
+    """Runs a stream from a scale down to the coarsest and up again.
 
     Args:
       h: The stream at this scale.
       apply: Function of the number of a layer, of h and of the shortcut, on
         the way up, or `None`; returns h.
-      deeper: Function of the scale, of h, and of a function that walks from
-        the next scale on; returns h as seen from there.
-      scale: Where to begin.
+      deeper: Function of the scale, of h, and of a function that runs the
+        stream from the next scale on; returns h for the way up.
+      scale: The scale of h.
 
     Returns:
       h at this scale.
@@ -165,7 +165,7 @@ class CausalNetwork(tf.Module):
     return h
 
   def layers_of(self, block) -> range:
-    """Numbers of the layers of a block; those of the way down come first."""
+    """Returns the numbers of a block's layers; the way down comes first."""
     return range(block * self._num_layers, (block + 1) * self._num_layers)
 
   def with_mask(self, x, planes=None) -> tf.Tensor:
@@ -184,7 +184,8 @@ class CausalNetwork(tf.Module):
   def pad(self, x) -> tf.Tensor:
     """Pads below and to the right, so that every scale has whole pixels.
 
-    Such pixels hold no image: they come between rows and tell nothing.
+    In raster order the padding lies between the rows.  It is the same for all
+    images, so that causality is not affected.
     """
     multiple = 2 ** (self.num_scales - 1)
     below, right = (-x.shape[1] % multiple, -x.shape[2] % multiple)
@@ -202,7 +203,7 @@ def inputs(x, mask) -> tf.Tensor:
 
 
 def join_sides(*sides):
-  """Concatenates what is there; `None` if nothing is."""
+  """Concatenates the sides that are not `None`; `None` if all are."""
   sides = [s for s in sides if s is not None]
   return tf.concat(sides, -1) if sides else None
 
