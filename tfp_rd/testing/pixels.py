@@ -96,8 +96,8 @@ def _chunk_sizes(size):
 def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
   """Asserts that samples follow the density, by a chi-square over all images.
 
-  Images too rare for a chi-square are checked by a binomial test, which fails if
-  they are too frequent.  A wrong distribution whose total variation distance
+  Images too rare for a chi-square are checked by a binomial test, which fails
+  if they are too frequent.  A wrong distribution whose total variation distance
   from the density exceeds `5 * sqrt(outcomes / num_samples)` almost always
   fails; a right one fails for less than one in 100,000 seeds.
 

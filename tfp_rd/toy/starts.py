@@ -44,8 +44,8 @@ class Recipe:
     learning_rate: Of Adam; from half of the steps on it falls linearly to 0.
     index_scale: The range of the scaled index: `'symmetric'` is [-1, 1],
       `'unit'` [0, 1] and `'raw'` [0, 29].
-    parametrization: Which variable the parameters belong to: `'output'`, the one
-      that is predicted, or `'condition'`, the one that is given.
+    parametrization: Which variable the parameters belong to: `'output'`, the
+      one that is predicted, or `'condition'`, the one that is given.
     start_stddev: Standard deviation of all parameters at the start.
     seed: Integer.
   """
@@ -174,8 +174,8 @@ class _Starts(tf.Module):
 
   def models(self):
     """Returns a `Model` for each objective."""
-    # Normalised again in float64: float32 sums to 1 up to seven digits only, and
-    # probabilities that underflow to 0 would make D infinite.
+    # Normalised again in float64: float32 sums to 1 up to seven digits only,
+    # and probabilities that underflow to 0 would make D infinite.
     tables = [
       special.softmax(np.maximum(np.float64(table), _LEAST_LOG), axis=-1)
       for table in self.log_probs()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's toy source of 30 values with two causes, every quantity exact.
 
-A cause z* of two, at 0.7 and 0.3, draws a normal variable, which falls into one
-of 30 bins, the values of x.  The paper prints that the information of x about z*
-is 0.5 nats, but not the means and deviations.  Those here were read off its
-Figure 2a, with deviations scaled so that the information is 0.5.
+One of two causes z*, of probability 0.7 and 0.3, draws a normal variable, and
+x is the one of 30 bins in which it lies.  The paper prints that the information
+of x about z* is 0.5 nats, but not the means and deviations.  Those here were
+read off its Figure 2a, with deviations scaled so that the information is 0.5.
 
 #### References
 
@@ -170,9 +170,9 @@ def above_floor(world: World, model: Model) -> float:
 def optimum(world: World) -> Model:
   """Builds the optimum of the paper by hand: z = 14 and 15 are the two causes.
 
-  The encoder draws a cause from p(z*|x) and the decoder draws x from p(x|z*), so
-  that both bounds are tight and R is `I(X; Z*)`.  All other z never occur and
-  decode to p*(x).
+  The encoder draws a cause from p(z*|x) and the decoder draws x from p(x|z*),
+  so that both bounds are tight and R is `I(X; Z*)`.  All other z never occur
+  and decode to p*(x).
   """
   used = [14, 15]
   encoder = np.zeros([NUM_BINS, NUM_BINS])
