@@ -412,8 +412,8 @@ class Config:
       'parent': self.parent,
       'seed': self.seed,
     }
-    usual = {'objective': _plain(BetaElbo()), 'seed': 0}
-    return {k: v for k, v in counting.items() if v != usual.get(k) and v or v}
+    usual = {'objective': _plain(BetaElbo())}
+    return {k: v for k, v in counting.items() if v and v != usual.get(k)}
 
   def _idle_fields(self):
     """Yields fields that do nothing for this family or this training."""

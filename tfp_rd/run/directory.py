@@ -95,7 +95,10 @@ class Run:
   @property
   def model_settings(self) -> config_lib.ModelConfig:
     """The settings of the model of a finished run, every default named."""
-    return self.config.complete_model(self.result['image_shape'])
+    image_shape = self.result.get('image_shape')
+    if not image_shape:
+      return self.config.model
+    return self.config.complete_model(image_shape)
 
   @property
   def evaluation(self) -> config_lib.EvaluationConfig:

@@ -107,8 +107,7 @@ def _evaluate(run, model, data, betas) -> list[_Evaluated]:
   points = []
   for beta, at_beta in conditional_model.models_along(model, betas):
     nats = {s: _nats(run.config, at_beta, data, s) for s in run_lib.SPLITS}
-    status = point_lib.status_of(at_beta)
-    entry = {'beta': beta, **_records(run, nats, status)}
+    entry = {'beta': beta, **_records(run, nats)}
     points.append(_Evaluated(entry, *nats['test']))
   return points
 
@@ -128,11 +127,11 @@ def _images(config, data, split):
   return data.evaluation_images(split, count=count)
 
 
-def _records(run, nats, status):
+def _records(run, nats):
   """Returns the record of each split's point."""
   points = {
     split: point_lib.Point.from_examples(
-      *values, num_samples=run.config.evaluation.eval_samples, status=status
+      *values, num_samples=run.config.evaluation.eval_samples
     )
     for split, values in nats.items()
   }
