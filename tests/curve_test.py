@@ -81,6 +81,11 @@ def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
     curve.column('seed_std_rate_nats'), [np.std(values, ddof=1)]
   )
   assert curve.results['seeds'] == ([0, 1, 2],)
+  # All saw the same images: more seeds do not shrink the standard error.
+  errors_of_seeds = [run.points('test')[1.0].rate_stderr_nats for run in runs]
+  np.testing.assert_allclose(
+    curve.column('rate_stderr_nats'), [np.mean(errors_of_seeds)]
+  )
 
 
 def test_one_seed_has_no_spread(tmp_path):
