@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What --precision=bfloat16 gains in time, and what it costs in nats.
+"""Measures the speedup by --precision=bfloat16, and its effect in nats.
 
     python -m benchmarks.bfloat16
 
@@ -85,8 +85,8 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
     num_seeds: Trainings in each precision.
 
   Returns:
-    -ELBO of each seed in each precision, and the difference of their means
-    beside the spread of the float32 seeds.
+    -ELBO of each seed in each precision, the difference of the means, and the
+    range over the float32 seeds.
   """
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
   found = {}

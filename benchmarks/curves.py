@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What twelve curves of one run each cost beside ten separate runs for each.
+"""Compares the cost of twelve curves, each one run, with ten runs for each.
 
     python -m benchmarks.curves
 

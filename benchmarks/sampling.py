@@ -33,7 +33,7 @@ _PEER = {'num_resnet': 1, 'num_hierarchies': 2, 'num_filters': 20}
 
 
 def main() -> None:
-  """Time both batch sizes and all sides, and print a record."""
+  """Times both batch sizes and all sides, and prints a record."""
   record = fresh.machine()
   for batch_size in (16, 64):
     record[f'batch_{batch_size}'] = fresh.measure(
