@@ -89,9 +89,9 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
     range over the float32 seeds.
   """
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
-  found = {}
+  elbos = {}
   for precision in _PRECISIONS:
-    found[precision] = []
+    elbos[precision] = []
     for seed in range(num_seeds):
       model = tfp_rd.build(
         '---',
@@ -110,12 +110,12 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
         precision=precision,
       )
       point = tfp_rd.evaluate(model, digits.test)
-      found[precision].append(round(-point.elbo_nats, 3))
-  means = {name: float(np.mean(values)) for name, values in found.items()}
+      elbos[precision].append(round(-point.elbo_nats, 3))
+  means = {name: float(np.mean(values)) for name, values in elbos.items()}
   return {
-    **found,
+    **elbos,
     'difference_nats': round(means['bfloat16'] - means['float32'], 3),
-    'float32_range_nats': round(float(np.ptp(found['float32'])), 3),
+    'float32_range_nats': round(float(np.ptp(elbos['float32'])), 3),
   }
 
 

@@ -34,13 +34,13 @@ def count(graph) -> int:
 def _needed(graph):
   """Returns the operations on which outputs or side effects depend."""
   waiting = [output.op for output in graph.outputs] + graph.control_outputs
-  found = set(waiting)
+  needed = set(waiting)
   while waiting:
     op = waiting.pop()
     before = {tensor.op for tensor in op.inputs} | set(op.control_inputs)
-    waiting.extend(before - found)
-    found |= before
-  return found
+    waiting.extend(before - needed)
+    needed |= before
+  return needed
 
 
 def _count_operation(op):

@@ -45,9 +45,9 @@ def measure(module: str, function: str, environment=None, **kwargs) -> Any:
     stdout=subprocess.PIPE,
     check=True,
   )
-  found = json.loads(done.stdout.splitlines()[-1])
-  print(function, *(f'{k}={v}' for k, v in kwargs.items()), found, flush=True)
-  return found
+  result = json.loads(done.stdout.splitlines()[-1])
+  print(function, *(f'{k}={v}' for k, v in kwargs.items()), result, flush=True)
+  return result
 
 
 def machine() -> dict[str, Any]:

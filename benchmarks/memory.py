@@ -21,7 +21,8 @@ __all__ = ['main', 'peak_gib']
 _NUM_STEPS = 200
 # The unit in which the system gives the peak.
 _UNIT = 1 if sys.platform == 'darwin' else 1024
-# A small process starts the command: at first a child is as large as its parent.
+# A small process starts the command, since a child is at first as large as
+# its parent.
 _WEIGHED = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
