@@ -7,6 +7,7 @@ checkpoints, compilation) stands in `Execution`.  No TensorFlow here.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import typing
@@ -476,8 +477,12 @@ def _changed(record, *, omit=(), **texts):
   }
 
 
+# Hundreds of runs are read for one report.
+_type_hints = functools.cache(typing.get_type_hints)
+
+
 def _read_record(cls, fields):
-  hints = typing.get_type_hints(cls)
+  hints = _type_hints(cls)
   unknown = sorted(set(fields) - set(hints))
   if unknown:
     raise ValueError(f'it has an unknown field {unknown[0]!r}')
