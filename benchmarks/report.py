@@ -27,7 +27,7 @@ _BETAS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)
 _TIMED = """
 import json, sys, time
 start = time.perf_counter()
-from tfp_rd import report
+from tfp_rd.report import report
 imported = time.perf_counter()
 record = report.write_report(sys.argv[1], sys.argv[2])
 done = time.perf_counter()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth and size of the nets: the paper's letter, and what `small` thins."""
+"""Depth and size of the nets: as printed in the paper, and what `small` thins."""
 
 import collections
 
 import numpy as np
 import pytest
 
-from tfp_rd import architecture
+from tfp_rd import architecture, sign
 from tfp_rd.network import gated, masked
 
 
@@ -21,7 +21,7 @@ def kernels(part):
   )
 
 
-def test_the_paper_s_encoder_is_its_letter():
+def test_the_paper_s_encoder_has_its_shapes():
   encoder = build('---', size='paper').encoder
   assert kernels(encoder) == {
     (5, 5, 1, 2 * 32): 1,
@@ -35,7 +35,7 @@ def test_the_paper_s_encoder_is_its_letter():
   assert sorted(strides) == [1, 1, 1, 2, 2]
 
 
-def test_the_paper_s_deconvolutions_are_its_letter():
+def test_the_paper_s_deconvolutions_have_their_shapes():
   decoder = build('---', size='paper').decoder
   assert kernels(decoder) == {
     (64, 7 * 7 * 2 * 64): 1,  # 64 features, kernel 7, valid, on a 1x1 map.
@@ -47,7 +47,7 @@ def test_the_paper_s_deconvolutions_are_its_letter():
   }
 
 
-def test_the_paper_s_flows_are_its_letter():
+def test_the_paper_s_flows_have_their_shapes():
   model = build('+-+', size='paper')
   for part in (model.encoder, model.marginal):
     networks = [
@@ -60,7 +60,7 @@ def test_the_paper_s_flows_are_its_letter():
       assert shapes == [(64, 640), (640, 640), (640, 640), (640, 64)]
 
 
-def test_the_paper_s_pixel_cnn_is_its_letter():
+def test_the_paper_s_pixel_cnn_has_its_shapes():
   decoder = build('-+-', size='paper').decoder
   shapes = kernels(decoder)
   # Six blocks of two layers, each with two convolutions, for each stream.
@@ -141,3 +141,11 @@ def test_latent_sizes_and_dtypes_are_as_asked():
   z = model.marginal().sample(seed=(0, 1))
   assert z.shape == (5,)
   assert z.dtype == np.float64
+
+
+def test_a_new_sign_is_built_from_its_module(monkeypatch):
+  style = sign.Style('red', fill='left')
+  new = sign.Sign('h', 'tfp_rd.encoder.gaussian', 'new', 'a new one', style)
+  monkeypatch.setitem(sign.SIGNS, 'encoder', (*sign.SIGNS['encoder'], new))
+  one, other = (build(s, size='small', shape=(8, 8, 1)) for s in ('h-+', '--+'))
+  assert one.num_parameters == other.num_parameters

@@ -36,7 +36,7 @@ HEAVY_IN_ROOT = ('tfp_rd.rate_distortion',)
 # What every folder may use.
 ROOT_FILES = {
   *('__init__', 'architecture', 'config', 'errors', 'estimate', 'field'),
-  *('point', 'rate_distortion', 'record_text', 'version'),
+  *('point', 'rate_distortion', 'record_text', 'sign', 'version'),
 }
 # Which folders a folder may import: its own line, and what that line reaches.
 FOLDER_ARROWS = {

@@ -205,7 +205,7 @@ def test_no_folder_is_refused_by_a_sentence(tmp_path):
 
 def test_a_report_needs_no_tensorflow(root, tmp_path):
   program = (
-    'import sys; from tfp_rd import report;'
+    'import sys; from tfp_rd.report import report;'
     'report.write_report(sys.argv[1], sys.argv[2]);'
     "assert not {'tensorflow', 'tensorflow_probability', 'tf_keras', 'keras',"
     "'matplotlib.pyplot'} & set(sys.modules)"

@@ -1,33 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twelve architectures: three signs, and the parts that they stand for.
+"""Architectures: three signs, and the parts that they stand for.
 
-Each sign has one line in the tables below; a new part is one new file with a
-`build` function and one new line.  The parts, and TensorFlow with them, are
-imported only when they are built.
+The signs are in the table of `tfp_rd.sign`.  The parts, and TensorFlow with
+them, are imported only when they are built.
 """
 
 import dataclasses
 import importlib
 import itertools
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from tfp_rd import config, errors
+from tfp_rd import sign as sign_lib
 
-__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse', 'resolve']
-
-ENCODERS = {
-  '-': 'tfp_rd.encoder.gaussian',
-  '+': 'tfp_rd.encoder.inverse_autoregressive',
-}
-DECODERS = {
-  '-': 'tfp_rd.decoder.deconvolutional',
-  '+': 'tfp_rd.decoder.pixel_cnn',
-}
-MARGINALS = {
-  '-': 'tfp_rd.marginal.standard_normal',
-  '+': 'tfp_rd.marginal.masked_autoregressive',
-  'v': 'tfp_rd.marginal.vamp',
-}
+__all__ = [
+  'Architecture',
+  'PAPER',
+  'Spec',
+  'build',
+  'order',
+  'parse',
+  'resolve',
+]
 
 
 class Architecture(NamedTuple):
@@ -41,9 +35,9 @@ class Architecture(NamedTuple):
     return ''.join(self)
 
 
-ALL = tuple(
-  Architecture(*signs)
-  for signs in itertools.product(ENCODERS, DECODERS, MARGINALS)
+# The twelve of the paper.  A sign that is added later is not among them.
+PAPER = tuple(
+  Architecture(*letters) for letters in itertools.product('-+', '-+', '-+v')
 )
 
 
@@ -83,13 +77,32 @@ def parse(text: str) -> Architecture:
   Raises:
     UserError: There is no such architecture.
   """
-  signs = tuple(text)
-  if signs in ALL:
-    return Architecture(*signs)
+  letters = tuple(text)
+  if len(letters) == len(sign_lib.SIGNS) and None not in map(
+    sign_lib.find, sign_lib.SIGNS, letters
+  ):
+    return Architecture(*letters)
   raise errors.UserError(
-    f'{text!r} is no architecture; write three signs for encoder (- or +), '
-    'decoder (- or +) and marginal (-, + or v), in this order, as in -+v.'
+    f'{text!r} is no architecture; write three signs for '
+    f'{sign_lib.choices()}, in this order, as in -+v.'
   )
+
+
+def order(name: str) -> tuple[Any, ...]:
+  """Returns the key by which families are sorted, in the order of the table.
+
+  Args:
+    name: The name of a family, as in `'-+v'`.
+
+  Returns:
+    A key for `sorted`.  Signs that the table lacks come after those that it
+    has, and names that are not three signs come after all others.
+  """
+  places = []
+  for letter, signs in zip(name, sign_lib.SIGNS.values(), strict=False):
+    letters = [sign.letter for sign in signs]
+    places.append(letters.index(letter) if letter in letters else len(letters))
+  return len(name) != len(sign_lib.SIGNS), tuple(places), name
 
 
 def build(
@@ -108,7 +121,7 @@ def build(
   beta_range: Optional[tuple[float, float]] = None,
   dtype: str = 'float32',
 ):
-  """Builds one of the twelve architectures.
+  """Builds a model of an architecture.
 
   Args:
     architecture: Three signs, as in `'-+v'`, or an `Architecture`.
@@ -122,7 +135,7 @@ def build(
     num_pseudo_inputs: Components of a VampPrior; by default 500 at size
       `'paper'`, else 100 from 28x28 pixels on and 50 below.
     conditioning: How z enters an autoregressive decoder: `'everywhere'`, the
-      default at `'small'`, or `'concatenated'`, the paper's letter.
+      default at `'small'`, or `'concatenated'`, as in the paper.
     dropout: Rate at which hidden features of the decoder are dropped in
       training.
     condition_size: Width of the parts' optional condition, 0 for none.
@@ -171,11 +184,11 @@ def build(
     dtype=dtype,
   )
   seeds = initial.split(seed, 3)
-  encoder = _module(ENCODERS, signs.encoder).build(spec, seed=seeds[0])
-  marginal = _module(MARGINALS, signs.marginal).build(
+  encoder = _module('encoder', signs).build(spec, seed=seeds[0])
+  marginal = _module('marginal', signs).build(
     spec, seed=seeds[1], encoder=encoder, images=pseudo_inputs
   )
-  decoder = _module(DECODERS, signs.decoder).build(spec, seed=seeds[2])
+  decoder = _module('decoder', signs).build(spec, seed=seeds[2])
   if conditional:
     return conditional_lib.ConditionalModel(
       encoder,
@@ -223,8 +236,9 @@ def resolve(
   )
 
 
-def _module(table, sign):
-  return importlib.import_module(table[sign])
+def _module(part, signs):
+  sign = sign_lib.find(part, getattr(signs, part))
+  return importlib.import_module(sign.module)
 
 
 def _check_shape(image_shape):

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from tfp_rd import architecture, errors, record_text
 from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
 from tfp_rd.curve import row as row_lib
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
@@ -171,7 +171,7 @@ def _curves(runs):
       family[cell][config.seed] = {'beta': row['beta'], **told, **row}
   return tuple(
     _curve(name, families[name], config.data.dataset)
-    for name in sorted(families, key=lambda n: [*map('-+v'.find, n)])
+    for name in sorted(families, key=architecture.order)
   )
 
 

@@ -8,8 +8,8 @@ import dataclasses
 import statistics
 from collections.abc import Iterable
 
+from tfp_rd import architecture, errors, record_text
 from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
 from tfp_rd.curve import families
 from tfp_rd.run import directory as run_lib
 
@@ -45,7 +45,7 @@ def compare_runs(
     if found and name not in judged:
       judged[name] = curve.examples
       judges[name] = [run.examples for run in found]
-  names = sorted(judged, key=lambda name: [*map('-+v'.find, name)])
+  names = sorted(judged, key=architecture.order)
   return families.compare_families(
     {name: judged[name] for name in names}, judges
   )

@@ -13,6 +13,7 @@ from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
+from tfp_rd import sign as sign_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.curve import diagonal
 from tfp_rd.curve import families as families_lib
@@ -67,7 +68,7 @@ def rate_distortion_plane(
     points.draw_points(ax, curve, 'distortion')
   limits.draw_frontier(ax, *_plane(curves))
   limits.draw_diagonal(ax, bar)
-  style.dress(ax, 'distortion D (nats)')
+  style.label_axes(ax, 'distortion D (nats)')
   heading = ', '.join(style.PARTS)
   style.legend(ax, heading=heading, loc='upper left', anchor=(1.01, 1.03))
   return ax
@@ -76,7 +77,7 @@ def rate_distortion_plane(
 def staircases(
   curves: Curves, part: str, *, ax: 'Optional[axes_lib.Axes]' = None
 ) -> 'axes_lib.Axes':
-  """Draw the Pareto staircase of each letter of one part.
+  """Draw the Pareto staircase of each sign of one part.
 
   Args:
     curves: Of one data set.
@@ -92,15 +93,15 @@ def staircases(
   bar = diagonal.diagonal_of(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.73))
-  letters = style.LETTERS[part]
-  for sign, letter in letters.items():
-    chosen = [c for c in curves if c.name[style.PARTS.index(part)] == sign]
+  signs = (*sign_lib.SIGNS[part], style.OTHER)
+  for sign in signs:
+    chosen = [c for c in curves if style.sign_of(c.name, part) == sign]
     if chosen:
-      _draw_letter(ax, *_plane(chosen), sign, letter)
+      _draw_sign(ax, *_plane(chosen), sign)
   limits.draw_diagonal(ax, bar, labelled=False)
-  style.dress(ax, 'distortion D (nats)')
+  style.label_axes(ax, 'distortion D (nats)')
   style.title(ax, f'by {part}', pad=22)
-  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=len(letters))
+  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=len(signs))
   return ax
 
 
@@ -124,7 +125,7 @@ def elbo_against_rate(
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
   for curve in curves:
     points.draw_points(ax, curve, 'elbo')
-  style.dress(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
+  style.label_axes(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
   limits.draw_level(ax, bar)
   return ax
 
@@ -169,15 +170,14 @@ def one_run_gaps(
     error of the paired difference over images.
   """
   figure = style.new_figure(9.5, 4)
-  letters = style.LETTERS['decoder']
-  axes = figure.subplots(1, len(letters), sharey=True)
-  for ax, (sign, letter) in zip(axes, letters.items(), strict=True):
-    place = style.PARTS.index('decoder')
-    chosen = [family for family in families if family.name[place] == sign]
+  signs = sign_lib.SIGNS['decoder']
+  axes = figure.subplots(1, len(signs), sharey=True)
+  for ax, sign in zip(axes, signs, strict=True):
+    chosen = [f for f in families if style.sign_of(f.name, 'decoder') == sign]
     for family in chosen:
       points.draw_gaps(ax, family)
-    style.dress_betas(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
-    style.title(ax, f'{letter.title} decoder')
+    style.label_beta_axes(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
+    style.title(ax, f'{sign.title} decoder')
     if chosen:
       style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
   figure.tight_layout()
@@ -212,12 +212,15 @@ def _plane(curves):
   )
 
 
-def _draw_letter(ax, rate, distortion, sign, letter):
+def _draw_sign(ax, rate, distortion, sign):
+  style_of = sign.style
   ax.plot(
-    rate, distortion, ls='none', marker=letter.marker, ms=4, mew=0.9,
-    mec=letter.colour, mfc=letter.fill, alpha=0.55, zorder=3, clip_on=False,
+    rate, distortion, ls='none', marker=style_of.marker, ms=4, mew=0.9,
+    mec=style_of.colour, alpha=0.55, zorder=3, clip_on=False,
+    **style.face(style_of.fill, style_of.colour),
   )  # fmt: skip
   ax.plot(
-    *limits.stairs(rate, distortion), color=letter.colour, ls=letter.dashes,
-    lw=1.8, label=f'{sign}  {letter.title}', zorder=4,
+    *limits.stairs(rate, distortion), color=style_of.colour,
+    ls=style_of.linestyle, lw=1.8, zorder=4,
+    label=f'{sign.letter}  {sign.title}'.strip(),
   )  # fmt: skip

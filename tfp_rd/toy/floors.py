@@ -62,7 +62,7 @@ def _draw_panel(ax, world, model):
     mfc='none', mec='#d55e00', mew=1.6, label='the model', clip_on=False,
     zorder=5,
   )  # fmt: skip
-  style.dress(ax, '')
+  style.label_axes(ax, '')
   # Panels share their ordinate: the greatest of all.
   top = max(ax.get_ylim()[1], 1.05 * floor.distortion_nats.max())
   ax.set_ylim(0, top)
