@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth and size of the nets: as printed in the paper, and what `small` thins."""
+"""Depth and size of the nets: the paper's numbers, and what `small` thins."""
 
 import collections
 

@@ -69,7 +69,7 @@ def test_the_gap_is_that_of_the_same_images(tmp_path):
   'other',
   [
     {'objective': 'beta_elbo(beta=1.0, kl_annealing_steps=9)'},
-    {'objective': 'target_rate(rate_nats=1.0)'},
+    {'objective': 'target_rate(target_rate_nats=1.0)'},
     {
       'objective': 'beta_elbo(beta=1.0)',
       'warm_start': 'up',
@@ -195,12 +195,12 @@ def test_a_report_has_the_gaps_and_draws_both(tmp_path):
 
 
 def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
-  from tfp_rd.curve import curve
+  from tfp_rd.curve import collection
 
   fabricate(tmp_path, CURVE)
   separate(tmp_path, shift=1.0)
-  (found,) = curve.load_curves(tmp_path)
-  assert found.is_one_run().sum() == len(BETAS)
+  (found,) = collection.load_curves(tmp_path)
+  assert sum(point.is_one_run for point in found.points) == len(BETAS)
   ax = plot.rate_distortion_plane([found])
   drawn = [
     (
@@ -217,13 +217,13 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
   assert len(rings) == 1
   np.testing.assert_allclose(
     np.sort(rings[0].get_ydata()),
-    np.sort(found.column('distortion_nats')[~found.is_one_run()]),
+    sorted(p.test.distortion.nats for p in found.points if not p.is_one_run),
   )
 
 
 @pytest.mark.parametrize('beside_a_curve', [False, True])
 def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
-  from tfp_rd.curve import curve
+  from tfp_rd.curve import collection
 
   if beside_a_curve:
     fabricate(tmp_path, CURVE)
@@ -238,7 +238,7 @@ def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
     )
   if beside_a_curve:
     fabricate(tmp_path, CURVE, model=config_lib.ModelConfig(architecture='+--'))
-  found = [c for c in curve.load_curves(tmp_path) if c.name == '+--']
+  found = [c for c in collection.load_curves(tmp_path) if c.name == '+--']
   ax = plot.rate_distortion_plane(found)
   triangles = {
     line.get_marker(): line

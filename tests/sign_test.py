@@ -26,7 +26,7 @@ def fabricate(name):
   columns = {column: (1.0, 2.0) for column in names}
   columns['rate_nats'] = (float(ord(name[0])), 3.0)
   columns['validation_elbo_nats'] = (-20.0, -30.0)
-  return curve_lib.Curve(name, 'made up', columns)
+  return curve_lib.Curve.from_columns(name, 'made up', columns)
 
 
 def names():

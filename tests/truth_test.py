@@ -12,8 +12,7 @@ from tfp_rd import dataset, source
 from tfp_rd import point as point_lib
 from tfp_rd.cli import report as report_program
 from tfp_rd.cli import train as train_program
-from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import diagonal
+from tfp_rd.curve import collection, diagonal
 from tfp_rd.curve import excess as excess_lib
 from tfp_rd.estimate import Estimate
 from tfp_rd.report import plot, report, style
@@ -135,13 +134,13 @@ def test_a_fair_grid_is_drawn_with_the_true_diagonal(tmp_path, capsys):
   assert '0.400 ± 0.010' in page
   assert '| test D + R \N{MINUS SIGN} H (nats) |' in page
   capsys.readouterr()
-  curves = curve_lib.load_curves(tmp_path / 'runs')
-  bar = diagonal.diagonal_of(curves)
-  assert bar.is_true
-  assert bar.entropy_nats == SOURCE.entropy().nats
+  curves = collection.load_curves(tmp_path / 'runs')
+  line = diagonal.diagonal_of(curves)
+  assert line.is_true
+  assert line.entropy_nats == SOURCE.entropy().nats
   # Every point is above the line by its excess.
   np.testing.assert_allclose(
-    -curves[0].column('elbo_nats') - bar.nats, [0.4, 0, 0.1], atol=1e-6
+    -curves[0].column('elbo_nats') - line.nats, [0.4, 0, 0.1], atol=1e-6
   )
   np.testing.assert_allclose(
     curves[0].column('excess_nats'), [0.4, 0, 0.1], atol=1e-9
@@ -149,7 +148,7 @@ def test_a_fair_grid_is_drawn_with_the_true_diagonal(tmp_path, capsys):
   ax = plot.rate_distortion_plane(curves)
   labels = [text.get_text() for text in ax.get_legend().get_texts()]
   assert 'no model is here' in labels
-  assert f'D = H \N{MINUS SIGN} R, H = {bar.entropy_nats:.2f}' in labels
+  assert f'D = H \N{MINUS SIGN} R, H = {line.entropy_nats:.2f}' in labels
   assert not crosses(ax)
 
 
@@ -168,7 +167,7 @@ def test_a_point_below_the_truth_is_crossed_out_and_fails(tmp_path, capsys):
   said = capsys.readouterr().err
   assert f'{lie.path.name} at beta 1 has D + R - H = -0.100 ± 0.010' in said
   assert page.count('below the truth') == 1
-  curves = curve_lib.load_curves(tmp_path / 'runs')
+  curves = collection.load_curves(tmp_path / 'runs')
   for draw_panel in (plot.rate_distortion_plane, plot.elbo_against_rate):
     (cross,) = crosses(draw_panel(curves))
     assert cross.get_xdata() == lie.points('test')[1.0].rate_nats
@@ -181,9 +180,10 @@ def test_a_point_below_the_truth_is_crossed_out_and_fails(tmp_path, capsys):
 def test_a_lie_is_not_hidden_by_other_seeds(tmp_path):
   for seed in range(3):
     fabricate(tmp_path / 'runs', seed=seed, excess=-0.1 if seed == 1 else 0.5)
-  (curve,) = curve_lib.load_curves(tmp_path / 'runs')
-  assert curve.results['excess_nats'] == (pytest.approx(0.3),)
-  assert curve.results['is_infeasible'] == (True,)
+  (curve,) = collection.load_curves(tmp_path / 'runs')
+  (point,) = curve.points
+  assert point.excess.nats == pytest.approx(0.3)
+  assert point.is_infeasible
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_lie_is_not_hidden_by_other_seeds(tmp_path):
 def test_a_run_that_cannot_be_tested_is_left_out(tmp_path, spoil):
   good = fabricate(tmp_path / 'runs', excess=0.1)
   bad = fabricate(tmp_path / 'runs', excess=0.1, beta=2.0, spoil=spoil)
-  found = curve_lib.collect(tmp_path / 'runs')
+  found = collection.collect(tmp_path / 'runs')
   (sentence,) = found.corrupt
   assert bad.path.name in sentence
   assert good.path.name not in sentence
@@ -224,9 +224,9 @@ def test_a_run_on_a_source_keeps_the_truth_of_each_test_image(tmp_path):
     run.examples['log_prob_nats'], np.float32(given.log_prob(seen))
   )
   assert run.examples['rate_nats'].shape == (1, 50)
-  (curve,) = curve_lib.load_curves(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
   # Two steps are far from the truth, and on its good side.
-  assert curve.results['excess_nats'][0] > 1
+  assert curve.points[0].excess.nats > 1
 
 
 def test_fake_images_have_no_truth(tmp_path):

@@ -52,7 +52,8 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     ModelConfig,
     TrainingConfig,
   )
-  from tfp_rd.curve.curve import Curve, load_curves
+  from tfp_rd.curve.collection import load_curves
+  from tfp_rd.curve.curve import Curve
   from tfp_rd.errors import UserError
   from tfp_rd.estimate import Estimate
   from tfp_rd.model.conditional_model import ConditionalModel
@@ -78,7 +79,7 @@ _HOMES = {
   'ModelConfig': 'config',
   'TrainingConfig': 'config',
   'Curve': 'curve.curve',
-  'load_curves': 'curve.curve',
+  'load_curves': 'curve.collection',
   'UserError': 'errors',
   'Estimate': 'estimate',
   'ConditionalModel': 'model.conditional_model',

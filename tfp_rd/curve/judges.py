@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which runs of a folder judge which: curves of one run, and separate models.
+"""Which separately trained runs each curve of one run is compared with.
 
 No TensorFlow here.
 """
@@ -8,9 +8,9 @@ import dataclasses
 import statistics
 from collections.abc import Iterable
 
-from tfp_rd import architecture, errors, record_text
-from tfp_rd import config as config_lib
-from tfp_rd.curve import families
+from tfp_rd import architecture, errors
+from tfp_rd.curve import collection, families
+from tfp_rd.curve import row as row_lib
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['compare_runs']
@@ -37,14 +37,14 @@ def compare_runs(
   """
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
-  runs = list({run.config: run for run in runs}.values())
+  runs = list({_content(run): run for run in runs}.values())
   judged, judges = {}, {}
-  for curve in (r for r in runs if config_lib.is_curve(r.config.objective)):
+  for curve in filter(_is_curve, runs):
     name = curve.config.model.architecture
-    found = _judges(curve, runs)
-    if found and name not in judged:
+    separate = _judges(curve, runs)
+    if separate and name not in judged:
       judged[name] = curve.examples
-      judges[name] = [run.examples for run in found]
+      judges[name] = [run.examples for run in separate]
   names = sorted(judged, key=architecture.order)
   return families.compare_families(
     {name: judged[name] for name in names}, judges
@@ -63,7 +63,7 @@ def _judges(curve, runs):
     config = run.config
     if (
       _is_separate(config)
-      and config.beta in betas
+      and row_lib.objective_of(config).beta in betas
       and _shared(run) == _shared(curve)
     ):
       own = config.training.num_steps, config.model.dropout
@@ -72,10 +72,10 @@ def _judges(curve, runs):
 
 
 def _worth(runs):
-  """Sorts by falling number of betas, then by `D + beta R` on validation."""
+  """Returns a key: the most betas first, then the least `D + beta R`."""
   nats = {}
   for run in runs:
-    beta = run.config.beta
+    beta = row_lib.objective_of(run.config).beta
     point = run.points('validation')[beta]
     nats.setdefault(beta, []).append(
       point.distortion_nats + beta * point.rate_nats
@@ -83,16 +83,25 @@ def _worth(runs):
   return -len(nats), statistics.mean(map(statistics.mean, nats.values()))
 
 
+def _is_curve(run):
+  return row_lib.objective_of(run.config).is_curve
+
+
+def _content(run):
+  """Returns what is equal for a run and its copies."""
+  data = collection.data_key(run.config.data)
+  return dataclasses.replace(run.config, data=data)
+
+
 def _is_separate(config):
-  kind, fields = record_text.read(config.objective)
-  return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
+  return row_lib.objective_of(config).is_plain and not config.parent
 
 
 def _shared(run):
   """Returns what a curve and its judges have in common."""
   config = run.config
   return (
-    config.data,
+    collection.data_key(config.data),
     dataclasses.replace(config.model, dropout=0.0),
     dataclasses.replace(config.training, num_steps=1),
     run.result.get('test_images_sha256', run.path),

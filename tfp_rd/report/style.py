@@ -12,6 +12,7 @@ __all__ = [
   'BEST',
   'BLACK',
   'CROSS',
+  'ESTIMATE_SIZE',
   'GREY',
   'INFEASIBLE',
   'MINUS',
@@ -47,6 +48,7 @@ CROSS = {
   **{'ls': 'none', 'marker': 'x', 'color': '#d00000', 'markersize': 13},
   **{'markeredgewidth': 1.8, 'zorder': 6},
 }
+ESTIMATE_SIZE = 40  # Of a marker, in square points.
 INFEASIBLE = {'facecolor': '#f1f1f1', 'edgecolor': 'none', 'zorder': 0}
 _FONT_SIZE = 9.5
 
