@@ -8,19 +8,19 @@ that say otherwise.
 import dataclasses
 import errno
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
 import types
 
+import fabrication
 import numpy as np
 import pytest
 from absl import flags
 
 import tfp_rd
-from tfp_rd import architecture, config, dataset, objective
+from tfp_rd import config, dataset, objective
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import (
   config_flags,
@@ -33,7 +33,7 @@ from tfp_rd.cli import (
 from tfp_rd.cli import grid as grid_program
 from tfp_rd.cli import sample as sample_program
 from tfp_rd.point import Point
-from tfp_rd.run import atomic_file, directory, grid, pending, preset
+from tfp_rd.run import directory, grid, pending, preset, sealed
 
 POINT = Point.from_examples(
   np.array([1.0, 1.2]), np.array([2.0, 2.4]), num_samples=4
@@ -41,9 +41,7 @@ POINT = Point.from_examples(
 
 
 def finish(a_run):
-  splits = dict.fromkeys(('train', 'validation', 'test'), POINT.to_dict())
-  result = {'schema': 1, 'points': [{'beta': a_run.config.beta, **splits}]}
-  atomic_file.write_atomically(a_run.path / 'result.json', json.dumps(result))
+  fabrication.finish(a_run, fabrication.entries_of(a_run, POINT.to_dict()))
 
 
 def train_at_once(a_run, execution, *, on_progress, on_warning):
@@ -54,11 +52,8 @@ def train_at_once(a_run, execution, *, on_progress, on_warning):
     finish(a_run)
 
 
-# What the programs train without a flag: every default of the model named.
-DEFAULT = dataclasses.replace(
-  config.Config(),
-  model=architecture.resolve(config.ModelConfig(), (8, 8, 1), dropout=0.3),
-)
+# What the programs train without a flag.
+DEFAULT = config.Config()
 
 
 @pytest.fixture
@@ -326,7 +321,7 @@ BAD = [
   (['--validate_every=-1'], 'validate_every is -1', 'positive'),
   (['--size=large'], "'large'", "'paper'"),
   (['--binarize=half'], "'half'", "'threshold'"),
-  (['--conditioning=never'], "'never'", "'everywhere'"),
+  (['--latent_input=never'], "'never'", "'everywhere'"),
   (['--jit_compile=maybe'], "'maybe'", "'auto'"),
   (['--num_steps=1e3'], 'num_steps=1e3', 'int'),
   (['--beat=1'], "'beat'", 'beta'),
@@ -427,16 +422,16 @@ def test_a_directory_of_another_configuration_is_left_alone(
   call, trainer, tmp_path
 ):
   a_run = directory.create_run(tmp_path / 'runs', DEFAULT)
-  other = config.Config(seed=3).to_json()
+  other = sealed.to_text(config.Config(seed=3).to_dict())
   (a_run.path / 'config.json').write_text(other)
   status, _, err = call('train')
   assert (status, len(err)) == (1, 1)
-  assert 'another configuration' in err[0]
+  assert 'holds the configuration of' in err[0]
   assert (a_run.path / 'config.json').read_text() == other
 
 
 def test_a_diverged_training_is_one_sentence(call, trainer):
-  class NonFiniteError(ArithmeticError):
+  class NonFiniteError(FloatingPointError):
     pass
 
   def execute(*_, **__):

@@ -2,9 +2,8 @@
 """Curves of one run are judged by the runs that are their judges."""
 
 import dataclasses
-import io
-import json
 
+import fabrication
 import numpy as np
 import pytest
 
@@ -12,8 +11,8 @@ from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
 from tfp_rd.curve import judges as judges_lib
 from tfp_rd.report import plot, report
-from tfp_rd.run import atomic_file, grid, preset
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import grid, preset, sealed
 
 BETAS = (0.3, 1.0, 3.0)
 CURVE = 'multi_rate(beta_min=0.05)'
@@ -21,10 +20,10 @@ CURVE = 'multi_rate(beta_min=0.05)'
 
 def fabricate(root, objective, *, shift=0.0, **fields):
   """Makes a finished run whose D is that of one law plus `shift`."""
-  is_curve = config_lib.is_curve(objective)
   config = config_lib.Config(objective=objective, **fields)
+  is_curve = config.objective.is_curve
   run = run_lib.create_run(root, config)
-  betas = BETAS if is_curve else (config.beta,)
+  betas = BETAS if is_curve else (config.beta or 1.0,)
   # The same images for all: hard ones are hard for every model.
   num_images = min(40, config.evaluation.eval_examples or 40)
   images = np.random.default_rng(0).normal(0, 1, 40)[:num_images]
@@ -35,17 +34,13 @@ def fabricate(root, objective, *, shift=0.0, **fields):
     point = point_lib.Point.from_examples(r, d, num_samples=1).to_dict()
     splits = dict.fromkeys(('train', 'validation', 'test'), point)
     points.append({'beta': beta, **splits})
-  arrays = io.BytesIO()
-  np.savez(arrays, beta=betas, rate_nats=rate, distortion_nats=distortion)
-  atomic_file.write_atomically(run.path / 'examples.npz', arrays.getvalue())
-  result = {
-    'schema': 1,
-    'image_shape': [8, 8, 1],
-    'points': points,
-    'test_images_sha256': f'of {num_images} images',
-  }
-  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
-  return run
+  arrays = {'beta': betas, 'rate_nats': rate, 'distortion_nats': distortion}
+  return fabrication.finish(
+    run,
+    points,
+    examples=arrays,
+    test_images_sha256=f'of {num_images} images',
+  )
 
 
 def separate(root, **fields):
@@ -139,7 +134,7 @@ def test_a_result_that_does_not_name_its_images_is_no_judge(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   for run in runs:
     old = {k: v for k, v in run.result.items() if k != 'test_images_sha256'}
-    atomic_file.write_atomically(run.path / 'result.json', json.dumps(old))
+    sealed.write_json(run.path / 'result.json', old)
   assert judges_lib.compare_runs(run_lib.runs_below(tmp_path)) == ()
 
 
@@ -154,9 +149,7 @@ def test_a_copy_is_no_other_seed(tmp_path):
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   changed = dict(runs[1].result, test_images_sha256='another')
-  atomic_file.write_atomically(
-    runs[1].path / 'result.json', json.dumps(changed)
-  )
+  sealed.write_json(runs[1].path / 'result.json', changed)
   (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
 

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import pathlib
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -21,12 +21,18 @@ from tfp_rd.curve.point import CurvePoint, SPLITS, STATUS, Value
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
-__all__ = ['Collection', 'collect', 'data_key', 'load_curves']
+__all__ = ['Collection', 'collect', 'load_curves']
 
 # Settings that each point has; others where they differ among the runs.
 _ALWAYS = ('size', 'num_steps')
 # Which points a run has, not what they are.
 _NO_SETTINGS = ('architecture', 'eval_betas')
+
+
+class _Entry(NamedTuple):
+  run: run_lib.Run
+  points: tuple[CurvePoint, ...]
+  settings: Mapping[str, Any]
 
 
 class Collection(NamedTuple):
@@ -50,11 +56,6 @@ class Collection(NamedTuple):
     return sum(map(len, self.runs.values()))
 
 
-def data_key(data: config_lib.DataConfig) -> Hashable:
-  """Returns what is equal for equal images: a user's file by its content."""
-  return dataclasses.replace(data, dataset='') if data.sha256 else data
-
-
 def collect(root: atomic_file.Path) -> Collection:
   """Reads every finished run below `root`; unfinished ones are passed over.
 
@@ -71,23 +72,23 @@ def collect(root: atomic_file.Path) -> Collection:
     UserError: There is no such folder.
   """
   found, corrupt, infeasible = {}, [], []
-  for run in run_lib.runs_below(root):
-    key = dataclasses.replace(run.config, data=data_key(run.config.data))
+  for run in run_lib.runs_below(root, on_refused=corrupt.append):
+    key = run.config.digest, run.config.evaluation
     if run.is_done and key not in found:  # A copy of a run counts once.
       try:
         points = row_lib.read_points(run)
-        found[key] = run, points, _settings(run)
+        found[key] = _Entry(run, points, _settings(run))
         infeasible += row_lib.infeasible(run, points)
       except errors.UserError as e:
         corrupt.append(str(e))
-  by_data = collections.defaultdict(list)
-  for key, entry in found.items():
-    by_data[key.data].append(entry)
-  # The first run names the data set.
-  by_data = {entries[0][0].config.data: entries for entries in by_data.values()}
+  by_key = collections.defaultdict(list)
+  for entry in found.values():
+    by_key[entry.run.config.data.key].append(entry)
+  # Of a file at several places the first names the data set.
+  by_data = {entries[0].run.config.data: entries for entries in by_key.values()}
   return Collection(
-    {data: _curves(entries, data) for data, entries in by_data.items()},
-    {data: tuple(run for run, *_ in by_data[data]) for data in by_data},
+    {data: _curves(entries) for data, entries in by_data.items()},
+    {data: tuple(e.run for e in entries) for data, entries in by_data.items()},
     tuple(corrupt),
     tuple(infeasible),
   )
@@ -113,9 +114,7 @@ def load_curves(
   for sentence in found.corrupt:
     warnings.warn(sentence, stacklevel=2)
   choice = [
-    known
-    for known in found.curves
-    if data is None or data_key(known) == data_key(data)
+    known for known in found.curves if data is None or known.key == data.key
   ]
   if not choice:
     raise errors.UserError(
@@ -131,20 +130,25 @@ def load_curves(
 def _settings(run) -> dict[str, Any]:
   config, versions = run.config, run.result.get('versions')
   settings = {'warm_start': config.warm_start}
-  for part in (config.model, config.training, config.evaluation):
+  for part in (run.model_settings, config.training, config.evaluation):
     settings |= vars(part)
+  settings['options'] = _text(settings['options'])
   # Another version of the package may give other numbers.
   settings['tfp_rd'] = str(dict(versions or {}).get('tfp_rd', ''))
   return {k: v for k, v in settings.items() if k not in _NO_SETTINGS}
 
 
-def _curves(entries, data):
+def _text(options):
+  return ', '.join(f'{name}={options[name]!r}' for name in options)
+
+
+def _curves(entries):
   """Groups the points of runs by family, then by all but the seed."""
   values = collections.defaultdict(set)
-  for _, _, settings in entries:
-    for name, value in settings.items():
+  for entry in entries:
+    for name, value in entry.settings.items():
       values[name].add(str(value))
-  names = [n for n in entries[0][2] if len(values[n]) > 1 or n in _ALWAYS]
+  names = [n for n in values if len(values[n]) > 1 or n in _ALWAYS]
   families = collections.defaultdict(lambda: collections.defaultdict(dict))
   for run, points, settings in entries:
     family = families[run.config.model.architecture]
@@ -153,18 +157,19 @@ def _curves(entries, data):
       cell = (point.beta, point.objective, *map(str, shown.values()))
       if run.config.seed in family[cell]:  # Warm from another parent.
         cell = (*cell, run.config.parent)
-      family[cell][run.config.seed] = dataclasses.replace(point, settings=shown)
+      point = dataclasses.replace(point, settings=shown)
+      family[cell].setdefault(run.config.seed, point)
+  dataset = pathlib.PurePath(entries[0].run.config.data.dataset).name
   return tuple(
-    _curve(name, families[name], data, tuple(names))
+    _curve(name, families[name], dataset, tuple(names))
     for name in sorted(families, key=architecture.order)
   )
 
 
-def _curve(name, cells, data, settings):
+def _curve(name, cells, dataset, settings):
   order = sorted(cells, key=_order)
   points = tuple(_average(cells[cell]) for cell in order)
-  file = pathlib.PurePath(data.dataset).name
-  description = f'{name} on {file}, on test unless named otherwise'
+  description = f'{name} on {dataset}, on test unless named otherwise'
   return Curve(name, description, settings, points)
 
 
@@ -176,7 +181,7 @@ def _order(cell):
 
 def _average(by_seed) -> CurvePoint:
   """Averages a point over seeds."""
-  points = list(by_seed.values())
+  points = [by_seed[seed] for seed in sorted(by_seed)]
   excess = [point.excess for point in points]
   return dataclasses.replace(
     points[0],

@@ -9,8 +9,7 @@ import statistics
 from collections.abc import Iterable
 
 from tfp_rd import architecture, errors
-from tfp_rd.curve import collection, families
-from tfp_rd.curve import row as row_lib
+from tfp_rd.curve import families
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['compare_runs']
@@ -37,9 +36,9 @@ def compare_runs(
   """
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
-  runs = list({_content(run): run for run in runs}.values())
+  runs = list({run.config.digest: run for run in runs}.values())
   judged, judges = {}, {}
-  for curve in filter(_is_curve, runs):
+  for curve in (run for run in runs if run.config.objective.is_curve):
     name = curve.config.model.architecture
     separate = _judges(curve, runs)
     if separate and name not in judged:
@@ -63,7 +62,7 @@ def _judges(curve, runs):
     config = run.config
     if (
       _is_separate(config)
-      and row_lib.objective_of(config).beta in betas
+      and config.beta in betas
       and _shared(run) == _shared(curve)
     ):
       own = config.training.num_steps, config.model.dropout
@@ -75,7 +74,7 @@ def _worth(runs):
   """Returns a key: the most betas first, then the least `D + beta R`."""
   nats = {}
   for run in runs:
-    beta = row_lib.objective_of(run.config).beta
+    beta = run.config.beta
     point = run.points('validation')[beta]
     nats.setdefault(beta, []).append(
       point.distortion_nats + beta * point.rate_nats
@@ -83,25 +82,15 @@ def _worth(runs):
   return -len(nats), statistics.mean(map(statistics.mean, nats.values()))
 
 
-def _is_curve(run):
-  return row_lib.objective_of(run.config).is_curve
-
-
-def _content(run):
-  """Returns what is equal for a run and its copies."""
-  data = collection.data_key(run.config.data)
-  return dataclasses.replace(run.config, data=data)
-
-
 def _is_separate(config):
-  return row_lib.objective_of(config).is_plain and not config.parent
+  return config.objective.is_plain and not config.parent
 
 
 def _shared(run):
   """Returns what a curve and its judges have in common."""
   config = run.config
   return (
-    collection.data_key(config.data),
+    config.data.key,
     dataclasses.replace(config.model, dropout=0.0),
     dataclasses.replace(config.training, num_steps=1),
     run.result.get('test_images_sha256', run.path),

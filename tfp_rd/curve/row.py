@@ -6,25 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tfp_rd import errors, record_text
-from tfp_rd import objective as objective_lib
+from tfp_rd import errors
 from tfp_rd.curve import excess as excess_lib
 from tfp_rd.curve.point import CurvePoint, SPLITS, SplitValues, STATUS, Value
 from tfp_rd.estimate import Estimate
 from tfp_rd.run import directory as run_lib
 
-__all__ = ['infeasible', 'objective_of', 'objective_text', 'read_points']
-
-
-def objective_of(config) -> objective_lib.Objective:
-  """Returns the record of what a run minimises."""
-  return objective_lib.parse(config.objective)
-
-
-def objective_text(objective: objective_lib.Objective) -> str:
-  """Returns an objective's text without its beta, for tables and files."""
-  text = record_text.write(objective, omit=('beta',))
-  return text.removesuffix('()')
+__all__ = ['infeasible', 'read_points']
 
 
 def read_points(run: run_lib.Run) -> tuple[CurvePoint, ...]:
@@ -43,7 +31,11 @@ def read_points(run: run_lib.Run) -> tuple[CurvePoint, ...]:
   try:
     num_pixels = math.prod(result.get('image_shape') or [math.nan])
     points = [_point(run, entry, num_pixels) for entry in result['points']]
-    return _with_entropy(points, run)
+    if 'entropy_nats' not in result:
+      return tuple(points)
+    names = ('entropy_nats', 'entropy_stderr_nats')
+    entropy = Estimate(*(float(result[name]) for name in names))
+    return _with_entropy(points, run, entropy)
   except (ValueError, KeyError, TypeError, ArithmeticError) as e:
     path = run.path / 'result.json'
     raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
@@ -61,12 +53,12 @@ def infeasible(run: run_lib.Run, points: Sequence[CurvePoint]) -> Iterator[str]:
 
 
 def _point(run, entry, num_pixels):
-  objective = objective_of(run.config)
+  objective = run.config.objective
   has_beta = objective.is_curve or objective.beta is not None
   beta, found_beta = entry['beta'], entry.get('found_beta')
   return CurvePoint(
     beta=float(beta) if has_beta else None,
-    objective=objective_text(objective),
+    objective=objective.label,
     is_one_run=objective.is_curve,
     found_beta=None if found_beta is None else float(found_beta),
     seeds=(run.config.seed,),
@@ -96,12 +88,8 @@ def _value(fields: dict[str, Any], name: str) -> Value:
   return Value(float(nats), stderr, status=status)
 
 
-def _with_entropy(points, run):
-  """Adds H, and how far each point is above it, where H is known."""
-  if 'entropy_nats' not in run.result:
-    return tuple(points)
-  names = ('entropy_nats', 'entropy_stderr_nats')
-  entropy = Estimate(*(float(run.result[name]) for name in names))
+def _with_entropy(points, run, entropy):
+  """Adds the entropy of the source, and how far each point is above it."""
   found = []
   for point, excess in zip(points, _excesses(run, len(points)), strict=True):
     error = excess.stderr_nats

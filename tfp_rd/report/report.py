@@ -160,7 +160,7 @@ def _folders(data_sets):
 
 
 def _digest(data):
-  key = repr(collection.data_key(data))
+  key = repr(data.key)
   return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
