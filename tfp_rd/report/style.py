@@ -128,6 +128,8 @@ def title(ax, text, *, pad=8):
 
 def legend(ax, *, loc, anchor, heading=None, ncols=1):
   """Puts the legend outside the axes, where there are no points to cover."""
+  if not ax.get_legend_handles_labels()[1]:
+    return
   box = ax.legend(
     loc=loc, bbox_to_anchor=anchor, title=heading, ncols=ncols, frameon=False,
     fontsize=_FONT_SIZE - 0.5, title_fontsize=_FONT_SIZE - 0.5,
