@@ -146,6 +146,19 @@ def test_a_copy_is_no_other_seed(tmp_path):
   assert family.num_seeds == 1
 
 
+def test_a_copy_of_the_images_elsewhere_judges_too(tmp_path):
+  here, there = (
+    config_lib.DataConfig(f'{folder}/mine.npz', sha256='0' * 64)
+    for folder in ('here', 'there')
+  )
+  runs = [
+    fabricate(tmp_path, CURVE, data=here),
+    *separate(tmp_path, data=there),
+  ]
+  (family,) = judges_lib.compare_runs(runs)
+  assert set(family.gaps) == set(BETAS)
+
+
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   changed = dict(runs[1].result, test_images_sha256='another')
@@ -205,7 +218,8 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
     for line in ax.lines
     if len(line.get_xdata()) == len(BETAS)
   ]
-  assert [style for style, *_ in drawn if style != 'None']
+  # The curve and the convex hull; others are markers alone.
+  assert [style for style, *_ in drawn].count('-') == 2
   rings = [line for line in ax.lines if line.get_markerfacecolor() == 'none']
   assert len(rings) == 1
   np.testing.assert_allclose(

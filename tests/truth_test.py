@@ -22,7 +22,7 @@ DATA = config_lib.DataConfig(repr(source.Templates(side=4)))
 SOURCE = source.parse(DATA.dataset)
 
 
-def fabricate(root, *, excess, beta=1.0, seed=0, spoil=None):
+def fabricate(root, *, excess, beta=1.0, seed=0, spoil=None, status=None):
   """Makes a finished run of D + R - H = `excess`, but for its noise."""
   config = config_lib.Config(
     data=DATA, objective=f'beta_elbo(beta={beta!r})', seed=seed
@@ -37,6 +37,7 @@ def fabricate(root, *, excess, beta=1.0, seed=0, spoil=None):
   record = point_lib.Point.from_examples(
     rate, distortion, num_samples=1
   ).to_dict()
+  record['status'] |= status or {}
   splits = dict.fromkeys(('train', 'validation', 'test'), record)
   arrays = {
     'beta': np.array([beta]),
@@ -172,6 +173,18 @@ def test_a_point_below_the_truth_is_crossed_out_and_fails(tmp_path, capsys):
   found = report.write_report(tmp_path / 'runs', tmp_path / 'report')
   assert len(found.infeasible) == 1
   assert not found.below_diagonal
+
+
+def test_an_estimate_below_the_truth_is_not_crossed_out(tmp_path):
+  status = {'elbo_nats': 'estimate'}
+  fabricate(tmp_path / 'runs', beta=1.0, excess=-0.1, status=status)
+  page_status, page = draw(tmp_path)
+  assert page_status == 0
+  assert 'below the truth' not in page
+  curves = collection.load_curves(tmp_path / 'runs')
+  # The entropy does not depend on any model, and so does its line.
+  assert diagonal.diagonal_of(curves).entropy_nats == SOURCE.entropy().nats
+  assert not crosses(plot.rate_distortion_plane(curves))
 
 
 def test_a_lie_is_not_hidden_by_other_seeds(tmp_path):

@@ -71,24 +71,24 @@ def collect(root: atomic_file.Path) -> Collection:
   Raises:
     UserError: There is no such folder.
   """
-  found, corrupt, infeasible = {}, [], []
+  entries, corrupt, infeasible = {}, [], []
   for run in run_lib.runs_below(root, on_refused=corrupt.append):
     key = run.config.digest, run.config.evaluation
-    if run.is_done and key not in found:  # A copy of a run counts once.
+    if run.is_done and key not in entries:  # A copy of a run counts once.
       try:
         points = row_lib.read_points(run)
-        found[key] = _Entry(run, points, _settings(run))
+        entries[key] = _Entry(run, points, _settings(run))
         infeasible += row_lib.infeasible(run, points)
       except errors.UserError as e:
         corrupt.append(str(e))
   by_key = collections.defaultdict(list)
-  for entry in found.values():
+  for entry in entries.values():
     by_key[entry.run.config.data.key].append(entry)
   # Of a file at several places the first names the data set.
-  by_data = {entries[0].run.config.data: entries for entries in by_key.values()}
+  by_data = {group[0].run.config.data: group for group in by_key.values()}
   return Collection(
-    {data: _curves(entries) for data, entries in by_data.items()},
-    {data: tuple(e.run for e in entries) for data, entries in by_data.items()},
+    {data: _curves(group) for data, group in by_data.items()},
+    {data: tuple(e.run for e in group) for data, group in by_data.items()},
     tuple(corrupt),
     tuple(infeasible),
   )
@@ -110,11 +110,11 @@ def load_curves(
   Raises:
     UserError: There is no finished run, or several data sets to choose from.
   """
-  found = collect(root)
-  for sentence in found.corrupt:
+  collected = collect(root)
+  for sentence in collected.corrupt:
     warnings.warn(sentence, stacklevel=2)
   choice = [
-    known for known in found.curves if data is None or known.key == data.key
+    known for known in collected.curves if data is None or known.key == data.key
   ]
   if not choice:
     raise errors.UserError(
@@ -124,7 +124,7 @@ def load_curves(
     raise errors.UserError(
       f'{root} holds runs of several data sets; choose one by data=: {choice}.'
     )
-  return found.curves[choice[0]]
+  return collected.curves[choice[0]]
 
 
 def _settings(run) -> dict[str, Any]:

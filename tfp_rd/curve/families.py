@@ -6,7 +6,6 @@ of runs and is written as a table in Markdown.  No TensorFlow here.
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
@@ -23,7 +22,7 @@ _NONE = '\N{EN DASH}'
 
 @dataclasses.dataclass(frozen=True)
 class FamilyGaps:
-  """What one run of a family loses to separately trained models.
+  """How much worse one run of a family is than separately trained models.
 
   Attributes:
     name: The architecture, such as `'-+v'`.
@@ -136,8 +135,8 @@ def _by_beta(runs):
     columns = (run['beta'], run['rate_nats'], run['distortion_nats'])
     for beta, rate, distortion in zip(*columns, strict=True):
       values = np.array([rate, distortion], np.float64)
-      if not math.isnan(beta):  # A point without a beta compares with none.
-        by_beta.setdefault(float(beta), []).append(values)
+      # A point without a beta has NaN, which equals no other key.
+      by_beta.setdefault(float(beta), []).append(values)
   return by_beta
 
 

@@ -90,11 +90,11 @@ def _value(fields: dict[str, Any], name: str) -> Value:
 
 def _with_entropy(points, run, entropy):
   """Adds the entropy of the source, and how far each point is above it."""
-  found = []
+  compared = []
   for point, excess in zip(points, _excesses(run, len(points)), strict=True):
     error = excess.stderr_nats
     error = None if math.isnan(error) else error
-    found.append(
+    compared.append(
       dataclasses.replace(
         point,
         entropy=entropy,
@@ -104,15 +104,15 @@ def _with_entropy(points, run, entropy):
         and excess_lib.is_infeasible(excess),
       )
     )
-  return tuple(found)
+  return tuple(compared)
 
 
 def _excesses(run, num):
   try:
-    found = excess_lib.excesses(run.examples)
-    if len(found) != num:
-      raise ValueError(f'{len(found)} points')
-    return found
+    excesses = excess_lib.excesses(run.examples)
+    if len(excesses) != num:
+      raise ValueError(f'{len(excesses)} points')
+    return excesses
   except (ValueError, KeyError) as e:
     raise errors.UserError(
       f'{run.path / "examples.npz"} does not go with the result ({e!r:.80}).'

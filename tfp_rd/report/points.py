@@ -66,7 +66,7 @@ def _draw_errors(ax, curve, value, colour):
 
 
 def _groups(curve, value):
-  """Yields points that look alike, and their options; none for estimates."""
+  """Yields groups of points with their marker options, `None` for estimates."""
   bounds = [p for p in curve.points if p.is_bound('rate', value)]
   one_run = [p for p in bounds if p.is_one_run]
   separate = [p for p in bounds if not p.is_one_run]

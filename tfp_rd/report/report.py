@@ -66,29 +66,29 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     UserError: There is no such folder, or no finished run below it.
     OSError: The report cannot be written.
   """
-  found = collection.collect(run_root)
-  if not found.curves:
+  collected = collection.collect(run_root)
+  if not collected.curves:
     raise errors.UserError(
       f'no finished run below {run_root}; train some first, or name another '
-      'folder.' + ''.join(f' {sentence}' for sentence in found.corrupt)
+      'folder.' + ''.join(f' {sentence}' for sentence in collected.corrupt)
     )
-  folders = _folders(list(found.curves))
+  folders = _folders(list(collected.curves))
   paths, offenders = [], []
-  for data, curves in found.curves.items():
+  for data, curves in collected.curves.items():
     folder = pathlib.Path(report_dir)
-    if len(found.curves) > 1:
+    if len(collected.curves) > 1:
       folder /= folders[data]
     sentences = _offenders(curves)
-    notes = (*sentences, *(f'Left out: {s}' for s in found.corrupt))
+    notes = (*sentences, *(f'Left out: {s}' for s in collected.corrupt))
     paths += _write(curves, folder, label=_title(data), notes=notes)
-    paths += _write_gaps(found.runs[data], folder)
+    paths += _write_gaps(collected.runs[data], folder)
     offenders += sentences
   return Report(
     tuple(paths),
-    found.num_runs,
-    found.corrupt,
+    collected.num_runs,
+    collected.corrupt,
     tuple(offenders),
-    found.infeasible,
+    collected.infeasible,
   )
 
 
@@ -151,7 +151,7 @@ def _plain(text):
 def _folders(data_sets):
   """Returns a folder for each data set, no two the same."""
   labels = [_label(data) for data in data_sets]
-  # Some file systems do not tell capital letters from small ones.
+  # Some file systems take capital and small letters as equal.
   taken = collections.Counter(label.lower() for label in labels)
   return {
     data: label if taken[label.lower()] == 1 else f'{label}_{_digest(data)}'

@@ -57,9 +57,9 @@ def draw(world, models, *, titles):
     for ax in row:
       ax.set_xlabel(right, labelpad=1)
       ax.tick_params(labelsize=8)
-  told = [ax.get_legend_handles_labels() for ax in axes[:2, 0]]
+  legends = [ax.get_legend_handles_labels() for ax in axes[:2, 0]]
   figure.legend(
-    *map(list, map(itertools.chain.from_iterable, zip(*told, strict=True))),
+    *map(list, map(itertools.chain.from_iterable, zip(*legends, strict=True))),
     loc='outside lower center',
     ncols=7,
     frameon=False,
@@ -68,7 +68,7 @@ def draw(world, models, *, titles):
 
 
 def _letters(ax, world, model):
-  """The source, what the model draws, and what it makes of real letters."""
+  """Draws p*(x), the samples g(x) of the model and its reconstructions d(x)."""
   x = np.arange(len(world.source))
   ax.bar(x, world.source, color='#dddddd', label='p*(x)')
   ax.plot(x, model.marginal @ model.decoder, color='#0072b2', label='g(x)')
@@ -78,7 +78,7 @@ def _letters(ax, world, model):
 
 
 def _codes(ax, world, model):
-  """The marginal, and the codes of all letters and of each cause's."""
+  """Draws m(z), the codes of all letters and those of each cause's letters."""
   z = np.arange(len(model.marginal))
   ax.bar(z, model.marginal, color='#dddddd', label='m(z)')
   codes = world.source @ model.encoder

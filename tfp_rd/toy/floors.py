@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of each model of the toy world: the best codes for its decoder."""
+"""Draws the floor of each model of the toy world: its decoder's best codes."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def draw(world, models, *, titles):
 
 
 def _draw_panel(ax, world, model):
-  found = world_lib.measure(world, model)
+  point = world_lib.measure(world, model)
   entropy = information.entropy(world.source)
   floor = information.blahut_arimoto(
     world.source,
@@ -58,7 +58,7 @@ def _draw_panel(ax, world, model):
     marker='.', ms=4, label='floor of its decoder',
   )  # fmt: skip
   ax.plot(
-    found.rate_nats, found.distortion_nats, ls='none', marker='o', ms=8,
+    point.rate_nats, point.distortion_nats, ls='none', marker='o', ms=8,
     mfc='none', mec='#d55e00', mew=1.6, label='the model', clip_on=False,
     zorder=5,
   )  # fmt: skip
