@@ -12,6 +12,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.curve import collection, columns, file
+from tfp_rd.curve.curve import Curve
 from tfp_rd.run import directory as run_lib
 
 SPLITS = ('train', 'validation', 'test')
@@ -81,6 +82,11 @@ def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
     curve.column('seed_std_rate_nats'), [np.std(values, ddof=1)]
   )
   assert curve.points[0].seeds == (0, 1, 2)
+  # All saw the same images: more seeds do not shrink the standard error.
+  errors_of_seeds = [run.points('test')[1.0].rate_stderr_nats for run in runs]
+  np.testing.assert_allclose(
+    curve.column('rate_stderr_nats'), [np.mean(errors_of_seeds)]
+  )
 
 
 def test_one_seed_has_no_spread(tmp_path):
@@ -216,3 +222,27 @@ def test_an_unknown_column_is_refused_by_a_sentence(tmp_path):
   (curve,) = collection.load_curves(tmp_path)
   with pytest.raises(errors.UserError, match="no column 'recall'"):
     curve.column('recall')
+
+
+def test_a_curve_can_be_made_of_columns():
+  columns = {
+    'beta': (0.5, 1),
+    'rate_nats': np.array([3.0, np.nan]),
+    'widths': ('a', 'b'),
+    'validation_elbo_nats': (-1, -2),
+  }
+  curve = Curve.from_columns('mine', 'made up', columns)
+  assert curve.settings == ('widths',)
+  assert [p.settings['widths'] for p in curve.points] == ['a', 'b']
+  assert curve.points[0].test.rate.nats == 3.0
+  assert curve.points[1].test.rate is None
+  np.testing.assert_array_equal(curve.column('rate_nats'), [3.0, np.nan])
+  np.testing.assert_array_equal(curve.column('validation_elbo_nats'), [-1, -2])
+
+
+@pytest.mark.parametrize(
+  'columns', [{'rate_nats': (1.0,)}, {'beta': (1.0,), 'rate_nats': (1.0, 2.0)}]
+)
+def test_columns_that_do_not_fit_are_refused(columns):
+  with pytest.raises(errors.UserError, match='columns of lengths'):
+    Curve.from_columns('mine', '', columns)

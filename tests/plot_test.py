@@ -203,6 +203,15 @@ def test_no_points_are_refused_by_a_sentence(draw):
     draw([])
 
 
+def test_a_curve_without_validation_is_refused_by_a_sentence():
+  columns = {name: (1.0,) for name in ('beta', 'rate_nats', 'distortion_nats')}
+  curve = curve_lib.Curve.from_columns(
+    'mine', '', {**columns, 'elbo_nats': (-2.0,)}
+  )
+  with pytest.raises(errors.UserError, match='no ELBO on validation at beta 1'):
+    plot.rate_distortion_plane([curve])
+
+
 def test_neither_tensorflow_nor_pyplot_is_imported():
   program = (
     'import sys; from tfp_rd.curve import curve;'

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import config
+from tfp_rd import config, dataset
 from tfp_rd.model import variables
+from tfp_rd.network import initial
 from tfp_rd.run import directory
 from tfp_rd.training import experiment, loop, program
 from tfp_rd.training import selection as selection_lib
@@ -226,9 +227,10 @@ def test_a_run_leaves_its_files_and_its_model(tmp_path):
   )
   model = tfp_rd.restore(tfp_rd.load_run(a_run.path))
   assert model.num_parameters == result['num_parameters']
-  bits = np.random.RandomState(0).randint(2, size=[50, 8, 8, 1]).astype('f')
-  point = tfp_rd.evaluate(model, bits, num_samples=4)
-  assert point.rate_nats == pytest.approx(result['test']['rate_nats'], abs=1.0)
+  test = dataset.load(a_run.config.data).evaluation_images('test', count=20)
+  seed = initial.fold_in(0, 5)
+  point = tfp_rd.evaluate(model, test, num_samples=2, seed=seed)
+  assert point.to_dict() == result['test']
 
 
 def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):
