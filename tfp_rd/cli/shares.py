@@ -93,9 +93,8 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
 
 def _order(run):
   """Families in the order of the architectures, then their betas."""
-  text = run.config.model.architecture
-  families = [str(each) for each in architecture.ALL]
-  return families.index(text), run.config.beta, run.path.name
+  key = architecture.order(run.config.model.architecture)
+  return key, run.config.beta, run.path.name
 
 
 def _source(run):
