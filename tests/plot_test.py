@@ -143,7 +143,7 @@ def overlapping(boxes):
   ]
 
 
-@pytest.mark.parametrize('names', [NAMES, NAMES[:1]])
+@pytest.mark.parametrize('names', [NAMES, NAMES[:1], ['---', '+-v', 'x', 'y']])
 @pytest.mark.parametrize('spread', [None, 1.0])
 def test_no_panel_covers_another_and_none_is_cut(names, spread, tmp_path):
   figure = plot.overview(

@@ -8,6 +8,7 @@ TensorFlow never.
 
 import io
 import pathlib
+import textwrap
 from collections.abc import Sequence
 from typing import Optional, TYPE_CHECKING
 
@@ -35,6 +36,10 @@ __all__ = [
 
 Curves = Sequence[curve_lib.Curve]
 Path = atomic_file.Path
+
+# Characters in a line above the panels, and signs in one above a panel.
+_CAPTION_WIDTH = 175
+_SIGNS_A_ROW = 3
 
 
 def rate_distortion_plane(
@@ -102,8 +107,9 @@ def staircases(
       _draw_sign(ax, rate, distortion, sign)
   limits.draw_diagonal(ax, line, labelled=False)
   style.label_axes(ax, 'distortion D (nats)')
-  style.title(ax, f'by {part}', pad=22)
-  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=len(signs))
+  num_rows = -(-len(ax.get_legend_handles_labels()[1]) // _SIGNS_A_ROW)
+  style.title(ax, f'by {part}', pad=22 + 14 * max(num_rows - 1, 0))
+  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=_SIGNS_A_ROW)
   return ax
 
 
@@ -154,8 +160,10 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
     ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
     staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
   figure.text(0.06, 0.972, title, fontsize=12.5, weight='bold')
-  marked = points.explanation(curves)
-  figure.text(0.06, 0.95, marked, fontsize=8.5, color='#666666')
+  lines = textwrap.wrap(points.explanation(curves), _CAPTION_WIDTH)
+  heights = (0.95,) if len(lines) == 1 else (0.957, 0.941)
+  for height, line in zip(heights, lines, strict=True):
+    figure.text(0.06, height, line, fontsize=8.5, color='#666666')
   return figure
 
 
