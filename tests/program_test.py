@@ -134,8 +134,8 @@ def test_two_players_move_each_by_its_own_loss():
   log = compiled.players['multiplier'].log
   assert float(log) < 0  # The rate is below the target: its price falls.
   assert 0 < metrics['multiplier'] < 1
-  moments = compiled.optimizers['model']._first
-  assert any(np.any(m.numpy()) for m in moments)
+  moments = compiled.optimizers['model'].first
+  assert any(np.any(m.numpy()) for m in moments.values())
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,8 @@ def test_adam_is_adam():
 
   variables = [tf.Variable([1.0, -2.0]), tf.Variable([[0.5]])]
   twins = [tf.Variable(v) for v in variables]
-  ours, theirs = Adam(variables), tf_keras.optimizers.Adam(0.1, epsilon=1e-8)
+  ours = Adam({str(n): v for n, v in enumerate(variables)})
+  theirs = tf_keras.optimizers.Adam(0.1, epsilon=1e-8)
   for step in range(5):
     gradients = [tf.sin(3.0 * v + step) for v in variables]
     ours.update(gradients, 0.1, step)
@@ -245,9 +246,9 @@ def test_normalised_gradients_forget_their_scale():
   results = []
   for scale in (1.0, 1000.0):
     v = tf.Variable([1.0, -2.0])
-    adam = Adam([v], normalize_gradients=True)
+    adam = Adam({'v': v}, normalize_gradients=True)
     adam.update([scale * tf.constant([3.0, 4.0])], 0.1, 0)
-    results.append((v.numpy(), adam._first[0].numpy()))
+    results.append((v.numpy(), adam.first['v'].numpy()))
   np.testing.assert_allclose(results[0], results[1], rtol=1e-5)
   np.testing.assert_allclose(results[0][1], [0.06, 0.08], rtol=1e-5)
 

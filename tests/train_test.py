@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import config
+from tfp_rd import config, dataset
+from tfp_rd.model import variables
+from tfp_rd.network import initial
 from tfp_rd.run import directory
 from tfp_rd.training import experiment, loop, program
 from tfp_rd.training import selection as selection_lib
@@ -173,9 +175,10 @@ def test_the_kept_weights_are_the_best_on_validation():
 def test_the_average_competes_with_the_weights():
   model = build()
   (v, *_) = model.trainable_variables
-  average = Average(model.trainable_variables, decay=0.5)
+  (name,) = (n for n, w in variables.named({'': model}).items() if w is v)
+  average = Average({name: v}, decay=0.5)
   kept = selection_lib.Selection(model, average)
-  average.values[0].assign(tf.fill(v.shape, 7.0))
+  average.values[name].assign(tf.fill(v.shape, 7.0))
   v.assign(tf.fill(v.shape, 1.0))
   kept.offer(5, lambda: -float(tf.reduce_mean(v)))
   assert bool(kept.is_averaged)
@@ -186,11 +189,11 @@ def test_the_average_competes_with_the_weights():
 
 def test_an_average_forgets_its_start():
   v = tf.Variable([0.0])
-  average = Average([v], decay=0.9)
+  average = Average({'v': v}, decay=0.9)
   v.assign([1.0])
   for step in range(200):
     average.update(step)
-  np.testing.assert_allclose(average.values[0], [1.0], atol=1e-6)
+  np.testing.assert_allclose(average.values['v'], [1.0], atol=1e-6)
 
 
 def small(**kwargs):
@@ -224,9 +227,10 @@ def test_a_run_leaves_its_files_and_its_model(tmp_path):
   )
   model = tfp_rd.restore(tfp_rd.load_run(a_run.path))
   assert model.num_parameters == result['num_parameters']
-  bits = np.random.RandomState(0).randint(2, size=[50, 8, 8, 1]).astype('f')
-  point = tfp_rd.evaluate(model, bits, num_samples=4)
-  assert point.rate_nats == pytest.approx(result['test']['rate_nats'], abs=1.0)
+  test = dataset.load(a_run.config.data).evaluation_images('test', count=20)
+  seed = initial.fold_in(0, 5)
+  point = tfp_rd.evaluate(model, test, num_samples=2, seed=seed)
+  assert point.to_dict() == result['test']
 
 
 def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):

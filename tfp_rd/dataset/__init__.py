@@ -11,14 +11,29 @@ import difflib
 import hashlib
 import importlib
 import pathlib
+from typing import Optional, TYPE_CHECKING
 
-from tfp_rd import config as config_lib
-from tfp_rd import errors
+from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
-from tfp_rd.dataset import images, sources
+from tfp_rd.dataset import images
 from tfp_rd.dataset.images import Dataset
 
-__all__ = ['Dataset', 'canonical', 'fingerprint', 'load', 'names', 'traits']
+if TYPE_CHECKING:
+  from tfp_rd import config as config_lib
+
+__all__ = [
+  'Dataset',
+  'canonical',
+  'fingerprint',
+  'fingerprint_if_any',
+  'known_traits',
+  'load',
+  'names',
+  'short',
+  'traits',
+]
+
+_SOURCES = 'tfp_rd.dataset.sources'
 
 _SETS = {
   'digits': 'tfp_rd.dataset.digits',
@@ -39,15 +54,28 @@ def names() -> tuple[str, ...]:
 
 
 def canonical(name: str) -> str:
-  """Returns the one text of a set: of a source the name and every field.
+  """Returns the canonical text of a set: for a source, its name and all fields.
 
   Raises:
-    UserError: It is a source that cannot be.
+    UserError: It names a source with a field that is wrong.
   """
-  return repr(source_lib.parse(name)) if source_lib.is_source(name) else name
+  if not source_lib.is_source(name):
+    return name
+  return record_text.write(source_lib.parse(name), whole=True)
 
 
-def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
+def short(name: str) -> str:
+  """Returns a set's text without what has its default, for its identity.
+
+  Args:
+    name: As `DataConfig.dataset`.
+  """
+  if not source_lib.is_source(name):
+    return name
+  return record_text.write(source_lib.parse(name), only_changed=True)
+
+
+def load(data: 'config_lib.DataConfig', *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
@@ -55,19 +83,19 @@ def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
       fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
       Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
-      own default.  A set that is not there is downloaded into it.
+      own default.  A set that is missing is downloaded to it.
 
   Returns:
-    The data set, float32 `[N, H, W, 1]` a split.  With `data.fake_data`, 200,
-    100 and 100 images of random bits with the same shape, for which a set with
-    a name needs neither the network nor `data_dir`.
+    The data set, each split float32 `[N, H, W, 1]`.  With `data.fake_data`,
+    200, 100 and 100 images of random bits of the same shape; then a set with a
+    name needs neither the network nor `data_dir`.
 
   Raises:
-    UserError: There is no such set, it cannot be had, or its content is not
-      what was expected.
+    UserError: There is no such set, it cannot be read or downloaded, or its
+      content is not what was expected.
 
-  Costs seconds for the sets of tensorflow-datasets, whose every image is
-  decoded; load once and keep the record.
+  Takes seconds for sets of tensorflow-datasets, since every image is decoded;
+  load once and keep the record.
   """
   module = _module(data.dataset)
   _check_binarize(data)
@@ -91,7 +119,7 @@ def fingerprint(path_or_name: str) -> str:
     path_or_name: As `DataConfig.dataset`.
 
   Returns:
-    64 hexadecimal digits, or nothing.
+    64 hexadecimal digits, or `''`.
 
   Raises:
     UserError: There is no such set, or the file cannot be read.
@@ -108,7 +136,15 @@ def fingerprint(path_or_name: str) -> str:
   return digest.hexdigest()
 
 
-def traits(data: config_lib.DataConfig) -> images.Traits:
+def fingerprint_if_any(path_or_name: str) -> str:
+  """Returns the SHA-256 of a user's file that can be read, else `''`."""
+  try:
+    return fingerprint(path_or_name)
+  except errors.UserError:
+    return ''  # What is wrong is said when the images are wanted.
+
+
+def traits(data: 'config_lib.DataConfig') -> images.Traits:
   """Returns what is known of a set without its images.
 
   Args:
@@ -119,10 +155,21 @@ def traits(data: config_lib.DataConfig) -> images.Traits:
 
   Costs nothing for a set with a name, and one reading of a user's file.
   """
-  module = _module(data.dataset)
-  if _is_file(data.dataset):
-    return images.traits_of(module.load(data))
-  return module.traits(data) if module is sources else module.TRAITS
+  known = known_traits(data.dataset)
+  if known is not None:
+    return known
+  return images.traits_of(_module(data.dataset).load(data))
+
+
+def known_traits(name: str) -> Optional[images.Traits]:
+  """Returns what a set's name alone tells of it; `None` for a user's file.
+
+  Args:
+    name: As `DataConfig.dataset`; unknown names are `None` too.
+  """
+  if source_lib.is_source(name):
+    return _module(name).traits(name)
+  return _module(name).TRAITS if name in _SETS else None
 
 
 def _suffix(name):
@@ -135,7 +182,7 @@ def _is_file(name):
 
 def _module(name):
   if source_lib.is_source(name):
-    return sources
+    return importlib.import_module(_SOURCES)
   path = _SETS.get(name) or _FILES.get(_suffix(name))
   if path is None:
     close = difflib.get_close_matches(name.partition('(')[0], names(), n=1)

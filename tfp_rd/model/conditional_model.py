@@ -194,6 +194,21 @@ class Slide:
     return self._model
 
 
+def models_along(model, betas):
+  """Yields each beta and the model there, which holds until the next.
+
+  Args:
+    model: A `ConditionalModel`, or a model of one beta, which is every beta's.
+    betas: Numbers, or `None` for a model without a beta.
+  """
+  if not isinstance(model, ConditionalModel):
+    yield from ((beta, model) for beta in betas)
+    return
+  slide = Slide(model)
+  for beta in betas:
+    yield beta, slide.to(beta)
+
+
 def check_objective(model, objective, *, batch_size: int) -> None:
   """Checks that an objective of one beta, or of a range, suits a model.
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which variables a module owns, and which a function hides from it."""
+"""Which variables a module owns, their names, and which a function hides."""
 
 import dis
 import functools
 import types
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ from tfp_rd import errors
 __all__ = [
   'is_keras_3',
   'is_tf_keras',
+  'named',
   'refuse_hidden_variables',
   'trainable_variables',
 ]
@@ -30,6 +32,42 @@ def trainable_variables(module) -> tuple[tf.Variable, ...]:
   }
   found = tf.Module.trainable_variables.fget(module)
   return tuple(v for v in found if id(v) not in frozen)
+
+
+def named(modules: Mapping[str, tf.Module]) -> dict[str, tf.Variable]:
+  """Returns the variables of modules by name.
+
+  A name is the path of attributes, keys and positions that leads to the
+  variable, as in `encoder/_head/_loc/kernel`.  It does not depend on how many
+  models were made before, as names of layers of tf_keras do.  Of the paths of
+  a shared variable that with the fewest private attributes counts, then the
+  shortest, then the first in alphabetical order.
+
+  Args:
+    modules: From the first component of the names, `''` for none, to a module.
+      A variable of several has the name of the first.
+
+  Returns:
+    All variables of the modules.
+  """
+  found = {}
+  for root, module in modules.items():
+    paths = {}
+    for path, variable in module._flatten(
+      predicate=lambda leaf: isinstance(leaf, tf.Variable),
+      with_path=True,
+      expand_composites=True,
+    ):
+      path = ([root] if root else []) + [str(p) for p in path]
+      paths.setdefault(id(variable), []).append((path, variable))
+    for key, ways in paths.items():
+      path, variable = min(ways, key=lambda way: _rank(way[0]))
+      found.setdefault(key, ('/'.join(path), variable))
+  return dict(found.values())
+
+
+def _rank(path):
+  return sum(p.startswith('_') for p in path), len(path), path
 
 
 def is_keras_3(value) -> bool:

@@ -2,20 +2,25 @@
 """Checkpoints that survive a corrupt one: the one before it is used.
 
 A checkpoint is read whole before the first variable is touched, so that a
-failure leaves everything as it was.
+failure leaves everything as it was.  Variables are kept by name, which is the
+path of attributes that leads to them: what was renamed is refused, never read
+into another variable.
 """
 
+import hashlib
+import json
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Optional
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_rd import errors
+from tfp_rd.model import variables as variables_lib
 
-__all__ = ['Checkpoints', 'read_weights', 'write_weights']
+__all__ = ['Checkpoints', 'read_weights', 'weights_sha256', 'write_weights']
 
-_KEY = 'variables/{}/.ATTRIBUTES/VARIABLE_VALUE'
 _KEPT = 2
 
 
@@ -24,17 +29,23 @@ class _Corrupt(Exception):
 
 
 class Checkpoints:
-  """The last two checkpoints of a module, by step.
+  """The last two checkpoints of a training, by step.
 
   Args:
     folder: Where they are.
-    module: What they hold, all of its variables.
+    variables: What they hold, by name.
     on_warning: Is told a sentence when a checkpoint cannot be read.
   """
 
-  def __init__(self, folder, module, *, on_warning: Callable[[str], object]):
+  def __init__(
+    self,
+    folder,
+    variables: Mapping[str, tf.Variable],
+    *,
+    on_warning: Callable[[str], object],
+  ):
     self._folder = pathlib.Path(folder)
-    self._variables = list(module.variables)
+    self._variables = dict(variables)
     self._on_warning = on_warning
 
   def save(self, step: int) -> None:
@@ -89,7 +100,7 @@ def write_weights(model, path) -> None:
   Raises:
     OSError: They cannot be written.
   """
-  _write(list(model.variables), path)
+  _write(variables_lib.named({'': model}), path)
 
 
 def read_weights(model, path) -> None:
@@ -99,7 +110,7 @@ def read_weights(model, path) -> None:
     UserError: It cannot be read, or belongs to another model.
   """
   try:
-    _read(list(model.variables), path)
+    _read(variables_lib.named({'': model}), path)
   except _Corrupt as e:
     raise errors.UserError(
       f'the weights {path} cannot be read ({e}); remove the result of that run '
@@ -107,9 +118,38 @@ def read_weights(model, path) -> None:
     ) from e
 
 
+def weights_sha256(model) -> str:
+  """Returns the SHA-256 of a model's weights, by which results know them.
+
+  It covers names, types, shapes and bytes of all variables, in the order of
+  the names.  Of a curve the whole model counts, not the model at one beta.
+
+  Args:
+    model: A `LatentVariableModel`, a `ConditionalModel`, or another module.
+
+  Returns:
+    64 hexadecimal digits.
+  """
+  digest = hashlib.sha256()
+  for name, variable in sorted(variables_lib.named({'': model}).items()):
+    value = variable.numpy()
+    # In JSON's own quotes, so that no name looks like a type or a shape.
+    header = json.dumps([name, variable.dtype.name, list(value.shape)])
+    digest.update(f'{header}\n'.encode())
+    digest.update(np.ascontiguousarray(value).tobytes())
+  return digest.hexdigest()
+
+
 def _write(variables, path):
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
   try:
-    tf.train.Checkpoint(variables=variables).write(str(path))
+    tf.raw_ops.SaveV2(
+      prefix=str(path),
+      tensor_names=[*variables],
+      shape_and_slices=[''] * len(variables),
+      tensors=[v.read_value() for v in variables.values()],
+    )
   except tf.errors.OpError as e:
     raise OSError(f'{path} cannot be written: {_reason(e)}') from e
 
@@ -117,22 +157,44 @@ def _write(variables, path):
 def _read(variables, path):
   try:
     reader = tf.train.load_checkpoint(str(path))
-    found = reader.get_variable_to_shape_map()
-    wanted = {
-      _KEY.format(n): v.shape.as_list() for n, v in enumerate(variables)
+    types = reader.get_variable_to_dtype_map()
+    found = {
+      name: (types[name].name, shape)
+      for name, shape in reader.get_variable_to_shape_map().items()
     }
-    shapes = {k: list(v) for k, v in found.items() if k.startswith('variables')}
-    if shapes != wanted:
-      raise errors.UserError(
-        f'the checkpoint {path} is of another model; name another directory.'
-      )
-    values = [reader.get_tensor(key) for key in wanted]
+    _check_same(variables, found, path)
+    values = {name: reader.get_tensor(name) for name in variables}
   except (errors.UserError, tf.errors.PermissionDeniedError):
     raise
   except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
     raise _Corrupt(_reason(e)) from e
-  for variable, value in zip(variables, values, strict=True):
-    variable.assign(value)
+  for name, variable in variables.items():
+    variable.assign(values[name])
+
+
+def _check_same(variables, found, path):
+  """Refuses a file whose names, types or shapes are not the variables'."""
+  wanted = {
+    name: (v.dtype.name, v.shape.as_list()) for name, v in variables.items()
+  }
+  differing = sorted(
+    name
+    for name in wanted.keys() | found.keys()
+    if wanted.get(name) != found.get(name)
+  )
+  if not differing:
+    return
+  name = differing[0]
+  have, want = (_describe(kinds.get(name)) for kinds in (found, wanted))
+  raise errors.UserError(
+    f'the checkpoint {path} is of another model: {name} is {have} there and '
+    f'{want} here, the first of {len(differing)} that differ; name another '
+    'directory.'
+  )
+
+
+def _describe(kind):
+  return 'missing' if kind is None else f'{kind[0]} {kind[1]}'
 
 
 def _reason(error):

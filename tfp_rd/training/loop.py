@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.model import conditional_model
+from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
 from tfp_rd.run import metrics as metrics_lib
 from tfp_rd.training import checkpoint
@@ -84,6 +85,13 @@ class State(tf.Module):
     self.program = program
     self.selection = selection_lib.Selection(program.model, program.average)
     self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+
+  def named_variables(self) -> dict[str, tf.Variable]:
+    """Returns all variables by name: the model's, the players', the rest."""
+    players = {f'players/{n}': p for n, p in self.program.players.items()}
+    return variables_lib.named(
+      {'model': self.program.model, **players, 'training': self}
+    )
 
 
 def should_compile(jit_compile: str) -> bool:
@@ -220,7 +228,9 @@ class _Files:
     if self._folder is not None:
       self._folder.mkdir(parents=True, exist_ok=True)
       self._checkpoints = checkpoint.Checkpoints(
-        self._folder / 'checkpoint', state, on_warning=on_warning
+        self._folder / 'checkpoint',
+        state.named_variables(),
+        on_warning=on_warning,
       )
 
   def restore(self):

@@ -24,16 +24,19 @@ class Adam(tf.Module):
   """Adam with an optional normalisation of each variable's gradient.
 
   Args:
-    variables: What is trained.
+    variables: What is trained, by name; moments are kept under these names.
     normalize_gradients: Divide each gradient by its L2 norm first [2].
   """
 
   def __init__(self, variables, *, normalize_gradients=False):
     super().__init__()
-    self._variables = list(variables)
+    self._variables = dict(variables)
     self._normalize = normalize_gradients
-    self._first, self._second = (
-      [tf.Variable(tf.zeros_like(v), trainable=False) for v in variables]
+    self.first, self.second = (
+      {
+        name: tf.Variable(tf.zeros_like(v), trainable=False)
+        for name, v in variables.items()
+      }
       for _ in range(2)
     )
 
@@ -41,14 +44,14 @@ class Adam(tf.Module):
     """Changes the variables.
 
     Args:
-      gradients: One a variable.
+      gradients: One a variable, in the order of the variables.
       learning_rate: Scalar.
       step: Number of the step, from 0.
     """
-    rows = zip(
-      self._variables, self._first, self._second, gradients, strict=True
-    )
-    for variable, first, second, gradient in rows:
+    for (name, variable), gradient in zip(
+      self._variables.items(), gradients, strict=True
+    ):
+      first, second = self.first[name], self.second[name]
       t = tf.cast(step + 1, variable.dtype)
       if self._normalize:
         gradient /= tf.norm(gradient) + 1e-7
@@ -70,24 +73,27 @@ class Average(tf.Module):
   """An exponential average of variables, quick to forget at the start.
 
   Args:
-    variables: What is averaged.
+    variables: What is averaged, by name.
     decay: Share of the past that a step keeps, in the long run.
   """
 
   def __init__(self, variables, *, decay):
     super().__init__()
-    self._variables = list(variables)
+    self._variables = dict(variables)
     self._decay = decay
-    self.values = [tf.Variable(v, trainable=False) for v in variables]
+    self.values = {
+      name: tf.Variable(v, trainable=False) for name, v in variables.items()
+    }
 
   def restart(self):
     """Makes the average what the variables are now."""
-    for value, variable in zip(self.values, self._variables, strict=True):
-      value.assign(variable)
+    for name, value in self.values.items():
+      value.assign(self._variables[name])
 
   def update(self, step):
     """Takes the variables in, at `step` from 0."""
-    for value, variable in zip(self.values, self._variables, strict=True):
+    for name, value in self.values.items():
+      variable = self._variables[name]
       t = tf.cast(step, variable.dtype)
       decay = tf.minimum(self._decay, (1.0 + t) / (10.0 + t))
       value.assign_add((1.0 - decay) * (variable - value))

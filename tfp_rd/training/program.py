@@ -94,11 +94,16 @@ class Program(tf.Module):
       for name, player in self.players.items()
     }
     self.optimizers = {
-      name: optimizer.Adam(variables, normalize_gradients=normalize_gradients)
+      name: optimizer.Adam(
+        _named(self.players[name], variables),
+        normalize_gradients=normalize_gradients,
+      )
       for name, variables in self.variables_of.items()
     }
     self.average = (
-      optimizer.Average(model.trainable_variables, decay=weight_averaging)
+      optimizer.Average(
+        _named(model, model.trainable_variables), decay=weight_averaging
+      )
       if weight_averaging
       else None
     )
@@ -228,6 +233,12 @@ class Program(tf.Module):
           'no part of the model owns and so nobody would train; make it an '
           'attribute of the part that uses it.'
         )
+
+
+def _named(module, variables):
+  """Returns variables of a module by name, in their order."""
+  names = {id(v): n for n, v in variables_lib.named({'': module}).items()}
+  return {names[id(v)]: v for v in variables}
 
 
 def _metrics(draws, losses, gradient_norm):

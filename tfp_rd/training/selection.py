@@ -5,6 +5,8 @@ import math
 
 import tensorflow as tf
 
+from tfp_rd.model import variables as variables_lib
+
 __all__ = ['Selection']
 
 
@@ -24,10 +26,12 @@ class Selection(tf.Module):
   def __init__(self, model, average):
     super().__init__()
     # All of them: a layer of a user may keep moments beside its weights.
-    self._variables = list(model.variables)
-    self._trained = list(model.trainable_variables)
+    self._variables = variables_lib.named({'': model})
     self._average = average
-    self._kept = [tf.Variable(v, trainable=False) for v in self._variables]
+    self._kept = {
+      name: tf.Variable(v, trainable=False)
+      for name, v in self._variables.items()
+    }
     self.score = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
     self.is_averaged = tf.Variable(initial_value=False, trainable=False)
@@ -45,10 +49,11 @@ class Selection(tf.Module):
     """
     best = self._offer_one(step, score_fn, is_averaged=False)
     if self._average is not None:
-      weights = [tf.identity(v) for v in self._trained]
-      _assign(self._trained, self._average.values)
+      averages = self._average.values
+      weights = {name: tf.identity(self._variables[name]) for name in averages}
+      _assign(self._variables, averages)
       best = min(best, self._offer_one(step, score_fn, is_averaged=True))
-      _assign(self._trained, weights)
+      _assign(self._variables, weights)
     return best
 
   def _offer_one(self, step, score_fn, *, is_averaged):
@@ -67,5 +72,5 @@ class Selection(tf.Module):
 
 
 def _assign(variables, values):
-  for variable, value in zip(variables, values, strict=True):
-    variable.assign(value)
+  for name, value in values.items():
+    variables[name].assign(value)
