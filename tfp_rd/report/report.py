@@ -14,7 +14,7 @@ from tfp_rd import errors, source
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.curve import diagonal, file, judges
 from tfp_rd.curve import families as families_lib
-from tfp_rd.report import plot, table
+from tfp_rd.report import measures, plot, table
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
@@ -72,7 +72,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
       f'no finished run below {run_root}; train some first, or name another '
       'folder.' + ''.join(f' {sentence}' for sentence in found.corrupt)
     )
-  paths, offenders = [], []
+  paths, offenders, corrupt = [], [], [*found.corrupt]
   for data, curves in found.curves.items():
     folder = pathlib.Path(report_dir)
     if len(found.curves) > 1:
@@ -81,11 +81,12 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     notes = (*sentences, *(f'Left out: {s}' for s in found.corrupt))
     paths += _write(curves, folder, label=_title(data), notes=notes)
     paths += _write_gaps(run_root, data, folder)
+    paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
     offenders += sentences
   return Report(
     tuple(paths),
     found.num_runs,
-    found.corrupt,
+    tuple(corrupt),
     tuple(offenders),
     found.infeasible,
   )
