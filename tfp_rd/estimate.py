@@ -135,7 +135,7 @@ class Value(NamedTuple):
     return self._replace(**plain, cap_nats=_plain(self.cap_nats))
 
   def to_dict(self) -> dict[str, Any]:
-    """Returns the fields as JSON has them; `value` or `value_nats`, not both."""
+    """Returns the fields for JSON: those in nats or those with a unit."""
     other = ('value', 'stderr', 'unit')
     left_out = ('value_nats', 'stderr_nats') if self.unit else other
     fields = self.checked()._asdict()

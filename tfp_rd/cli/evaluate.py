@@ -154,7 +154,9 @@ def _measure(runs, records, betas, data_dir, refused):
         refused.append(str(e))
         continue
       rows += [
-        (run.path.name, repr(record), p) for p in file.points if p.beta in wanted
+        (run.path.name, repr(record), p)
+        for p in file.points
+        if p.beta in wanted
       ]
   if rows:
     print(point_table.of_measures(rows))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Points and measures as aligned tables for a terminal, with standard errors."""
+"""Points and measures as aligned tables, each number with its error."""
 
 from collections.abc import Iterable, Sequence
 

@@ -78,9 +78,7 @@ class Measure:
     Raises:
       UserError: The model or the data is not what this measure needs.
     """
-    found = self.values(
-      model, data, beta=beta, seed=self.seed_at(beta)
-    )
+    found = self.values(model, data, beta=beta, seed=self.seed_at(beta))
     try:
       values = tuple(value.checked() for value in found.values)
     except ValueError as e:

@@ -136,9 +136,6 @@ class Shares(Measure):
     return ''
 
 
-
-
-
 def _why_no_sums(data):
   """Returns why there are no sums over all images, `''` if there are."""
   if data.source is None:

@@ -26,7 +26,7 @@ _TITLE = """\
 
 Each value stands with its standard error.  A status in brackets says what the
 expectation of the value is to the quantity that is measured; without one they
-are equal.  `measures.csv` also has the images and the draws behind each value."""
+are equal.  `measures.csv` has the numbers of images and draws, too."""
 
 
 class Row(NamedTuple):

@@ -47,7 +47,8 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
 
   Writes `rd_plane.png`, `rd_plane.svg`, `table.csv`, `table.md` and
   `curves/curve_NAME.json`; where curves of one run stand beside separate runs,
-  also `one_run_gaps.png` and `one_run_gaps.md`.  Where images come from a
+  also `one_run_gaps.png` and `one_run_gaps.md`; where runs were measured,
+  `measures.md` and `measures.csv`.  Where images come from a
   source of known entropy, its diagonal is drawn and each point tested against
   it.  Runs of several data sets never share a figure: each set has a folder of
   its own inside `report_dir`.
@@ -80,7 +81,8 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     sentences = _offenders(curves)
     notes = (*sentences, *(f'Left out: {s}' for s in found.corrupt))
     paths += _write(curves, folder, label=_title(data), notes=notes)
-    paths += _write_gaps(run_root, data, folder)
+    runs = _runs(run_root, data)
+    paths += _write_gaps(runs, folder)
     paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
     offenders += sentences
   return Report(
@@ -111,13 +113,17 @@ def _write(curves, folder, *, label, notes):
   return paths
 
 
-def _write_gaps(run_root, data, folder):
-  """Writes what curves of one run lose to separate runs, if there are both."""
-  runs = [
+def _runs(run_root, data):
+  """Returns the finished runs on a data set."""
+  return [
     run
     for run in run_lib.runs_below(run_root)
     if run.config.data == data and run.is_done
   ]
+
+
+def _write_gaps(runs, folder):
+  """Writes what curves of one run lose to separate runs, if there are both."""
   families = judges.compare_runs(runs)
   if not families:
     return []

@@ -85,7 +85,7 @@ class MeasureFile(NamedTuple):
 
   def with_point(self, point: MeasuredPoint, seconds: float) -> 'MeasureFile':
     """Returns the file with one point more."""
-    points = sorted((*self.points, point), key=lambda p: (p.beta or 0.0))
+    points = sorted((*self.points, point), key=lambda p: p.beta or 0.0)
     return self._replace(
       points=tuple(points), wall_time_s=self.wall_time_s + seconds
     )
