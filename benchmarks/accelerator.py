@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes a training program to where TensorFlow is not, and times it there.
+"""Times a training program on a device, without TensorFlow.
 
     python -m benchmarks.accelerator export -+v --size=paper --output=program
     python -m benchmarks.accelerator run program
 
-The first writes two files; the second needs them, JAX, and of this repository
-nothing that imports TensorFlow.  Its last line is one JSON record;
-docs/accelerators.md says what it holds.
+The first command writes two files.  The second reads them and needs JAX, but no
+TensorFlow.  Its last line is one JSON record, described in
+docs/accelerators.md.
 """
 
 import json
@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def measure(artifact: artifact_lib.Artifact, *, num_calls: int) -> dict:
-  """Runs a program again and again, its variables fed back, and times it.
+  """Times calls of a program, each with the variables of the call before.
 
   Args:
     artifact: The program.
@@ -154,7 +154,7 @@ def _export(flag_values, arguments):
 
 
 def _images(flag_values, *, is_small):
-  """Returns training images, and what the data set wants of the program."""
+  """Returns training images, and settings that depend on the data set."""
   if not flag_values.dataset:
     side = flag_values.image_size
     shape = [flag_values.num_images, side, side, 1]

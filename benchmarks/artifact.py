@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A compiled program in two files, with all that it takes to run it.
+"""A compiled program in two files, with its inputs.
 
-No TensorFlow and no JAX: one writes such files, the other reads them.
+No TensorFlow and no JAX: programs with either of them use this module.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ __all__ = ['Artifact', 'read', 'write']
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:
-  """A program and what goes into it.
+  """A program with its inputs.
 
   Attributes:
     program: StableHLO in its portable form.
-    inputs: One array an input, in the program's order.
-    outputs: Names of the outputs that come first and are no variables.
-    fed_back: Mapping from the place of an output to that of an input: the new
-      values of the variables, for the next call.
-    about: What the program does and how it was made.
+    inputs: One array for each input, in the order of the program.
+    outputs: Names of the first outputs, those that are no variables.
+    fed_back: Mapping from the position of an output to that of an input: new
+      values of variables, for the next call.
+    about: Description of the program, and how it was made.
   """
 
   program: bytes
@@ -41,8 +41,8 @@ def write(artifact: Artifact, path) -> None:
   """Writes `path`.stablehlo, and `path`.npz with inputs and description.
 
   Args:
-    artifact: What is written.
-    path: Where, without the endings; its folder is made.
+    artifact: The program.
+    path: Path without the endings; its folder is made.
 
   Raises:
     OSError: A file cannot be written.
@@ -66,7 +66,7 @@ def read(path) -> Artifact:
   """Reads what `write` wrote.
 
   Raises:
-    UserError: The files are not there.
+    UserError: A file is missing.
   """
   program, arrays = _files(path)
   for file in (program, arrays):

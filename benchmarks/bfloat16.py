@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What --precision=bfloat16 gains in time, and what it costs in nats.
+"""Measures the speedup by --precision=bfloat16, and its effect in nats.
 
     python -m benchmarks.bfloat16
 
@@ -85,13 +85,13 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
     num_seeds: Trainings in each precision.
 
   Returns:
-    -ELBO of each seed in each precision, and the difference of their means
-    beside the spread of the float32 seeds.
+    -ELBO of each seed in each precision, the difference of the means, and the
+    range over the float32 seeds.
   """
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
-  found = {}
+  elbos = {}
   for precision in _PRECISIONS:
-    found[precision] = []
+    elbos[precision] = []
     for seed in range(num_seeds):
       model = tfp_rd.build(
         '---',
@@ -110,12 +110,12 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
         precision=precision,
       )
       point = tfp_rd.evaluate(model, digits.test)
-      found[precision].append(round(-point.elbo_nats, 3))
-  means = {name: float(np.mean(values)) for name, values in found.items()}
+      elbos[precision].append(round(-point.elbo_nats, 3))
+  means = {name: float(np.mean(values)) for name, values in elbos.items()}
   return {
-    **found,
+    **elbos,
     'difference_nats': round(means['bfloat16'] - means['float32'], 3),
-    'float32_range_nats': round(float(np.ptp(found['float32'])), 3),
+    'float32_range_nats': round(float(np.ptp(elbos['float32'])), 3),
   }
 
 

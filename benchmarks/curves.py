@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What twelve curves of one run each cost beside ten separate runs for each.
+"""Compares the cost of twelve curves, each one run, with ten runs for each.
 
     python -m benchmarks.curves
 
@@ -45,7 +45,7 @@ def main() -> None:
     for signs in architecture.ALL
   }
   names = ('curve_s', 'separate_s', 'traced_curve_s', 'traced_separate_s')
-  sums = {n: sum(found[n] for found in families.values()) for n in names}
+  sums = {n: sum(family[n] for family in families.values()) for n in names}
   record = {
     **fresh.machine(),
     'cost_ratio': round(sums['curve_s'] / sums['separate_s'], 3),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The architecture `---` in an eager PyTorch loop, to be compared with.
+"""The architecture `---` in an eager PyTorch loop, for comparison.
 
 The same layers, loss, optimiser and dropout, written as a PyTorch user would:
 `[N, C, H, W]` images, `torch.nn` modules, fused Adam, one Monte Carlo draw.  A
-test holds that with our weights it gives our rate, distortion and gradients.
+test checks that with our weights it gives our rate, distortion and gradients.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ class Model(nn.Module):
     image_shape: (H, W, C), H and W multiples of 4.
     latent_size: Dimensions k of z.
     widths: Features of the three stages.
-    dropout: Rate behind the first layer of the decoder.
+    dropout: Rate after the first layer of the decoder.
   """
 
   def __init__(self, image_shape, latent_size, *, widths, dropout=0.0):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns the training program of a family into one that needs no TensorFlow.
 
-It is what XLA is given: its inputs are the arguments of the compiled function
-and then the variables and constants that it captures; its outputs are what the
-function returns and then the variables that it changes.
+The exported program is the input of XLA.  Its inputs are the arguments of the
+compiled function, then the variables and constants that it captures.  Its
+outputs are the results of the function, then the variables that it changes.
 """
 
 import re
@@ -48,12 +48,12 @@ def training_program(
   Args:
     architecture: Three signs, as in `'-+v'`.
     images: `[N, H, W, 1]`.
-    conditional: Whether one network is to hold for all betas.
+    conditional: Whether one network is trained for all betas.
     size: `'small'` or `'paper'`.
     batch_size: Images a step.
     steps_per_call: Steps of one call.
-    dropout: As of `tfp_rd.build`.
-    dynamic: Whether images are on-probabilities.
+    dropout: As for `tfp_rd.build`.
+    dynamic: Whether images are probabilities that pixels are on.
 
   Returns:
     program: A `tfp_rd.training.program.Program`.
@@ -96,11 +96,11 @@ def export(
   """Lowers a training program to StableHLO, with its variables as they are.
 
   Args:
-    program: With XLA; of no further use, since counting changes it.
+    program: With XLA; not to be used afterwards, since counting changes it.
     arguments: Those of its compiled function.
-    about: What is noted beside the program, and its operations a step.
-    tf32: Whether products of float32 may be rounded to 10 bits on the way in,
-      where a device has this; it is TensorFlow's default.
+    about: Description of the program, kept with it.
+    tf32: Whether factors of float32 products may be rounded to 10 bits, on
+      devices that can; this is TensorFlow's default.
 
   Returns:
     The program with its inputs.
@@ -109,7 +109,7 @@ def export(
   concrete = program._run.get_concrete_function(*arguments)
   last, means = concrete.structured_outputs
   by_handle = {id(v.handle): v for v in program.variables}
-  # What is no variable is a constant tensor.
+  # Captured tensors that are no variables are constants.
   captured = [by_handle.get(id(x), x) for x in concrete.captured_inputs]
   header = text[text.index('\nmodule @') :].split('\n', 2)[1]
   return artifact.Artifact(
@@ -135,10 +135,10 @@ def _lowered(program, arguments, *, tf32):
 
 
 def _flops_a_step(program, arguments):
-  """Counts a step with all densities of a VampPrior in one piece.
+  """Counts the operations of a step with all densities of a VampPrior at once.
 
-  In pieces they are computed in a loop, which counts once, and a second time
-  for the gradient, which is no work that the model asks for.
+  In chunks they would be computed in a loop, which counts as one iteration, and
+  again for the gradient, which is not work of the model.
   """
   for part in program.submodules:
     if isinstance(part, vamp.Vamp):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the floating-point operations of a traced function, two a product.
+"""Counts the floating-point operations of a traced function.
 
-Read off the graph, so that it holds for any model and for any gradient.  What
-nothing depends on, such as the gradient of the images, is traced but never
-run, and not counted.  As is usual, a kernel counts in full where it overlaps
-the padding, and all but convolutions and matrix products counts nothing.
+It counts in the graph, and so works for any model and gradient.  Operations
+that are traced but not run, such as the gradient of the images, are not
+counted.  As is usual, a kernel counts in full where it overlaps the padding,
+and nothing but convolutions and matrix products is counted.
 """
 
 import math
@@ -18,8 +18,8 @@ def count(graph) -> int:
   Args:
     graph: Graph of a concrete function, as in
       `tf.function(f).get_concrete_function(x).graph`.  Functions that it calls
-      count at each call; the body of a loop counts once, however often it
-      turns, so that a loop of training steps counts as one step.
+      count at each call; the body of a loop counts once, so that a loop of
+      training steps counts as one step.
 
   Returns:
     Floating-point operations.
@@ -32,15 +32,15 @@ def count(graph) -> int:
 
 
 def _needed(graph):
-  """Operations from which outputs or side effects follow."""
+  """Returns the operations on which outputs or side effects depend."""
   waiting = [output.op for output in graph.outputs] + graph.control_outputs
-  found = set(waiting)
+  needed = set(waiting)
   while waiting:
     op = waiting.pop()
     before = {tensor.op for tensor in op.inputs} | set(op.control_inputs)
-    waiting.extend(before - found)
-    found |= before
-  return found
+    waiting.extend(before - needed)
+    needed |= before
+  return needed
 
 
 def _count_operation(op):
@@ -53,7 +53,7 @@ def _count_operation(op):
 
 
 def _called(op):
-  """Graphs of the functions that an operation calls."""
+  """Returns the graphs of the functions that an operation calls."""
   for name in op.node_def.attr:
     value = op.node_def.attr[name]
     for function in (value.func, *value.list.func):
@@ -75,7 +75,7 @@ def _convolution_kernel_gradient(op):
 
 
 def _num_pixel_products(pixels, kernel_shape):
-  """Products of a kernel [h, w, i, o] with what lies behind each output."""
+  """Returns the products by a kernel `[h, w, i, o]` over all its positions."""
   return math.prod(_static(pixels)) * math.prod(kernel_shape[:-1])
 
 
@@ -90,7 +90,7 @@ def _matrix_product(op):
 
 
 def _einsum(op):
-  """One product for each value of all letters together."""
+  """Returns one product for each combination of indices."""
   terms = op.get_attr('equation').decode().split('->')[0].split(',')
   if len(terms) != 2 or any('.' in term for term in terms):
     raise ValueError(f'no rule to count the einsum {terms} {op.name!r}.')

@@ -28,7 +28,7 @@ tfb = tfp.bijectors
 
 
 def main() -> None:
-  """Time the solution alone and with its gradient, and print a record."""
+  """Times the solution alone and with its gradient, and prints a record."""
   record = fresh.machine()
   for function in ('inversion', 'gradient'):
     record |= fresh.measure('benchmarks.flows', function)
@@ -48,7 +48,7 @@ def inversion(
 
   Returns:
     `inversion_speedup`, the median of TFP's time / ours, `inversion_passes`,
-    the median of our time / that of one pass, and what they are made of.
+    the median of our time / that of one pass, and the numbers behind them.
   """
   ours, theirs, y = _bijectors(event_size, hidden_sizes, num_rows)
   forward, fast, peer = (
@@ -96,7 +96,7 @@ def gradient(
 
 
 def _bijectors(event_size, hidden_sizes, num_rows):
-  """Our bijector, TFP's with a network of the same sizes, and rows."""
+  """Returns our bijector, that of TFP with the same sizes, and rows."""
   network = masked.MaskedNetwork(
     event_size, 2, hidden_sizes=hidden_sizes, seed=0
   )
@@ -127,7 +127,7 @@ def _with_gradient(bijector):
 
 
 def _compiled(function):
-  """A graph function in whose graph no cache of a bijector answers."""
+  """Compiles a function; inside, the cache of a bijector is not used."""
   return tf.function(lambda y: function(tf.identity(y)), autograph=False)
 
 

@@ -22,16 +22,16 @@ print(json.dumps(function(**json.loads(sys.argv[3]))))
 
 
 def measure(module: str, function: str, environment=None, **kwargs) -> Any:
-  """Calls a function in a fresh process and prints what it found.
+  """Calls a function in a new process, and prints and returns its result.
 
-  Threads and allocators are fixed when a process starts, and what one
-  measurement leaves behind would slow the next.
+  Threads and allocators are fixed when a process starts, and memory that one
+  measurement keeps would slow the next one.
 
   Args:
     module: As in `benchmarks.step`.
-    function: Its name; returns what JSON can hold.
+    function: Its name; returns values that JSON can hold.
     environment: Variables to set.
-    **kwargs: What it is called with, as far as JSON can hold.
+    **kwargs: Its arguments, which JSON can hold.
 
   Returns:
     What the function returned.
@@ -45,13 +45,13 @@ def measure(module: str, function: str, environment=None, **kwargs) -> Any:
     stdout=subprocess.PIPE,
     check=True,
   )
-  found = json.loads(done.stdout.splitlines()[-1])
-  print(function, *(f'{k}={v}' for k, v in kwargs.items()), found, flush=True)
-  return found
+  result = json.loads(done.stdout.splitlines()[-1])
+  print(function, *(f'{k}={v}' for k, v in kwargs.items()), result, flush=True)
+  return result
 
 
 def machine() -> dict[str, Any]:
-  """Returns what figures depend on: processor, cores and versions."""
+  """Returns processor, cores and versions, on which figures depend."""
   return {
     'processor': _processor(),
     'cores': os.cpu_count(),

@@ -21,7 +21,8 @@ __all__ = ['main', 'peak_gib']
 _NUM_STEPS = 200
 # The unit in which the system gives the peak.
 _UNIT = 1 if sys.platform == 'darwin' else 1024
-# A small process in between: a child counts as large as who forked it.
+# A small process starts the command, since a child is at first as large as
+# its parent.
 _WEIGHED = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -31,7 +32,7 @@ sys.exit(done.returncode)
 
 
 def main() -> None:
-  """Train the twelve families for a while, one after the other."""
+  """Trains the twelve families for a while, one after the other."""
   record = {}
   for signs in architecture.ALL:
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def peak_gib(command: Sequence[str]) -> float:
-  """Runs a command and returns the most memory that it ever held, in GiB.
+  """Runs a command and returns its peak memory in GiB.
 
   Args:
     command: Program and arguments; its standard output is dropped.

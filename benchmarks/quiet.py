@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts TensorFlow without its chatter; to be imported before it."""
+"""Starts TensorFlow without its messages; import it before TensorFlow."""
 
 from tfp_rd.cli import program
 

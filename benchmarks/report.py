@@ -44,7 +44,7 @@ print(json.dumps({
 
 
 def main() -> None:
-  """Fabricate the runs, draw their report elsewhere, print how long it took."""
+  """Fabricates runs, draws their report in a new process, prints the time."""
   with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     cells = itertools.product((0, 1), _BETAS, '-+', '-+', '-+v')

@@ -13,10 +13,10 @@ __all__ = ['Executable']
 
 
 class Executable:
-  """A program on a device, whose variables stay there from call to call.
+  """A program on a device, which keeps its variables between calls.
 
   Args:
-    artifact: The program; compiled here, which takes up to some minutes.
+    artifact: The program; it is compiled here, which can take minutes.
 
   Attributes:
     device: What JAX calls the first device.
@@ -61,7 +61,7 @@ class Executable:
 
   @property
   def versions(self) -> dict[str, str]:
-    """Of JAX, and what its environment changes."""
+    """Returns the version of JAX, and environment variables that it reads."""
     names = ('NVIDIA_TF32_OVERRIDE', 'XLA_FLAGS')
     known = {name: os.environ[name] for name in names if name in os.environ}
     return {'jax': self._jax.__version__, **known}

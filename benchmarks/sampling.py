@@ -33,7 +33,7 @@ _PEER = {'num_resnet': 1, 'num_hierarchies': 2, 'num_filters': 20}
 
 
 def main() -> None:
-  """Time both batch sizes and all sides, and print a record."""
+  """Times both batch sizes and all sides, and prints a record."""
   record = fresh.machine()
   for batch_size in (16, 64):
     record[f'batch_{batch_size}'] = fresh.measure(
@@ -92,15 +92,15 @@ def growth(*, sides=(8, 16, 32, 64), batch_size=16, num_repeats=3):
   Returns:
     Microseconds a pixel, by side: constant where the cost is linear.
   """
-  found = {}
+  times_by_side = {}
   for side in sides:
     _, sample, z = _ours(side, batch_size)
     sample(z)
     times = [
       timing.seconds(lambda s=sample, z=z: s(z)) for _ in range(num_repeats)
     ]
-    found[side] = round(1e6 * statistics.median(times) / side**2, 1)
-  return {'us_a_pixel': found}
+    times_by_side[side] = round(1e6 * statistics.median(times) / side**2, 1)
+  return {'us_a_pixel': times_by_side}
 
 
 def _ours(side, batch_size):
@@ -130,7 +130,7 @@ def _peer(side, batch_size):
 
 
 def _peer_depth():
-  # On the way up every scale but the last has one layer more: it is beside
+  # On the way up every scale but the last has one layer more, whose shortcut is
   # the output of the convolution that halves, or of the entrance.
   scales, layers = _PEER['num_hierarchies'], _PEER['num_resnet']
   return scales * layers + scales * (layers + 1) - 1

@@ -37,7 +37,7 @@ _ONE_THREAD = dict.fromkeys(
 
 
 def main() -> None:
-  """Take all measurements, each in a process of its own, and print them."""
+  """Takes all measurements, each in a process of its own, and prints them."""
   measure = functools.partial(fresh.measure, 'benchmarks.step')
   record = {
     **fresh.machine(),
@@ -63,7 +63,7 @@ def flop_share(
 
   Returns:
     `flop_share`, the median of rate of the step / rate of the product, and
-    what it is made of.
+    the numbers behind it.
   """
   images = np.random.default_rng(0).integers(0, 2, [1000, 28, 28, 1])
   images = images.astype(np.float32)

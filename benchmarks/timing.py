@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times in turn, so that whatever slows the machine slows both sides alike."""
+"""Times two functions in turn, so that both have the same disturbances."""
 
 import statistics
 import time
@@ -42,7 +42,7 @@ def in_turn(
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
-  """Returns the median of the ratios of what was timed together."""
+  """Returns the median ratio of times of the same pair."""
   return float(
     statistics.median(a / b for a, b in zip(above, below, strict=True))
   )

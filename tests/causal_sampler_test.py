@@ -84,10 +84,12 @@ def test_the_images_of_a_thousand_seeds_are_those_of_the_naive_loop():
   )
   decoding = decoder(np.random.RandomState(0).randn(3))
   uniforms = tf.concat(
-    [initial.uniform([1, 4, 5, 1], seed=(7, n), dtype='float64')
-     for n in range(1000)],
+    [
+      initial.uniform([1, 4, 5, 1], seed=(7, n), dtype='float64')
+      for n in range(1000)
+    ],
     axis=0,
-  )  # fmt: skip
+  )
   expected = one_pixel_after_another(decoding.logits, uniforms)
   maps = tf.repeat(decoding.parameters['maps'][tf.newaxis], 1000, axis=0)
   x = decoding.parameters['draw_fn'](uniforms, maps, None)

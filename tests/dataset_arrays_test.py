@@ -69,9 +69,12 @@ def test_a_tenth_of_train_validates_with_its_labels(tmp_path, num, taken):
 
 def test_labels_are_kept_for_the_splits_that_have_them(tmp_path):
   path = save(
-    tmp_path, train=bits(3), validation=bits(2), test=bits(2),
+    tmp_path,
+    train=bits(3),
+    validation=bits(2),
+    test=bits(2),
     test_labels=np.array([4, 7]),
-  )  # fmt: skip
+  )
   loaded = load(path)
   assert loaded.train_labels is None
   assert loaded.validation_labels is None

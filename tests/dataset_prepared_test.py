@@ -81,10 +81,11 @@ def test_mnist_validates_on_the_last_of_train(tmp_path, use, monkeypatch):
   monkeypatch.setattr(mnist, '_NUM_VALIDATION', 20)
   train, test = pixels(50, 0), pixels(20, 1)
   builder = FakeBuilder(
-    'mnist', tmp_path,
+    'mnist',
+    tmp_path,
     train={'image': train, 'label': np.arange(50)},
     test={'image': test, 'label': np.arange(20)},
-  )  # fmt: skip
+  )
   use(builder.place())
   loaded = load('mnist')
   assert loaded.dynamic
@@ -174,9 +175,9 @@ def test_a_set_that_is_missing_is_downloaded_once_and_quietly(
       pass
 
   monkeypatch.setattr(urllib.request, 'urlopen', lambda url, timeout: Answer())
-  splits = {s: {'image': pixels(3, 0, high=2)} for s in (
-    'train', 'validation', 'test'
-  )}  # fmt: skip
+  splits = {
+    s: {'image': pixels(3, 0, high=2)} for s in ('train', 'validation', 'test')
+  }
   builder = use(FakeBuilder('binarized_mnist', tmp_path, **splits))
   load('binarized_mnist')
   load('binarized_mnist')

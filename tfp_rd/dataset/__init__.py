@@ -65,7 +65,9 @@ def canonical(name: str) -> str:
 
 
 def short(name: str) -> str:
-  """Returns a set's text without what has its default, for its identity.
+  """Returns the text of a set without fields at their default.
+
+  The identity of a run holds this text.
 
   Args:
     name: As `DataConfig.dataset`.
@@ -141,7 +143,7 @@ def fingerprint_if_any(path_or_name: str) -> str:
   try:
     return fingerprint(path_or_name)
   except errors.UserError:
-    return ''  # What is wrong is said when the images are wanted.
+    return ''  # The error is raised when the images are loaded.
 
 
 def traits(data: 'config_lib.DataConfig') -> images.Traits:
@@ -162,10 +164,13 @@ def traits(data: 'config_lib.DataConfig') -> images.Traits:
 
 
 def known_traits(name: str) -> Optional[images.Traits]:
-  """Returns what a set's name alone tells of it; `None` for a user's file.
+  """Returns the traits that follow from the name alone.
 
   Args:
-    name: As `DataConfig.dataset`; unknown names are `None` too.
+    name: As `DataConfig.dataset`.
+
+  Returns:
+    The traits; `None` for a user's file and for an unknown name.
   """
   if source_lib.is_source(name):
     return _module(name).traits(name)

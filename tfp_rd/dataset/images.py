@@ -31,7 +31,7 @@ _SPLITS = ('train', 'validation', 'test')
 
 
 class Traits(NamedTuple):
-  """What is known of a set without its images.
+  """Properties of a set that are known without its images.
 
   Attributes:
     image_shape: `(H, W, 1)`, pixels.
@@ -164,8 +164,8 @@ def fake(traits: Traits, *, name: str) -> Dataset:
   """Returns random bits and labels in place of a set, for trial runs.
 
   Args:
-    traits: Of the set that it stands for.
-    name: Of the set that it stands for.
+    traits: Traits of the set that it replaces.
+    name: Name of the set that it replaces.
 
   Returns:
     200, 100 and 100 images, the same at every call.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the encoders of images share: convolutions, then a head."""
+"""The common part of the encoders of images: convolutions, then a head."""
 
 import tensorflow as tf
 

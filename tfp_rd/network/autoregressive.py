@@ -100,7 +100,7 @@ class MaskedAutoregressive(tfb.Bijector):
       shift, log_scale = self._shift_and_log_scale(outputs)
       return (x_i if log_scale is None else x_i * tf.exp(log_scale)) + shift
 
-    y = self._network.solve(self._ordered(x), step, self._context)
+    y = self._network.solve(self._ordered(x), step, context=self._context)
     return self._ordered(y)
 
   def _inverse(self, y):

@@ -138,9 +138,9 @@ class CausalNetwork(tf.Module):
       h = inner(self.halvings[scale].convs[stream](h))
       return tf.nn.depth_to_space(self.doublings[scale].maps[stream](h), 2)
 
-    return self.walk(h, apply, deeper), outputs
+    return self.walk(h, apply=apply, deeper=deeper), outputs
 
-  def walk(self, h, apply, deeper, scale=0):
+  def walk(self, h, *, apply, deeper, scale=0):
     """Runs a stream from a scale down to the coarsest and up again.
 
     Args:
@@ -159,7 +159,11 @@ class CausalNetwork(tf.Module):
       h = apply(n, h, None)
       shortcuts.append(h)
     if scale + 1 < self.num_scales:
-      h = deeper(scale, h, lambda h: self.walk(h, apply, deeper, scale + 1))
+      h = deeper(
+        scale,
+        h,
+        lambda h: self.walk(h, apply=apply, deeper=deeper, scale=scale + 1),
+      )
     for n in self.layers_of(2 * self.num_scales - 1 - scale):
       h = apply(n, h, shortcuts.pop())
     return h

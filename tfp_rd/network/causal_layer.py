@@ -211,7 +211,7 @@ class _Branch(tf.Module):
     if side is not None:
       h += precision.multiply(gated.product, side, self._side)
     h = gated.gate(self._blend(0, h, condition))
-    h = gated.dropout(h, self._dropout, seed)
+    h = gated.dropout(h, self._dropout, seed=seed)
     return x + gated.gate(self._blend(1, convolve(second, h), condition))
 
   def _blend(self, n, h, condition):

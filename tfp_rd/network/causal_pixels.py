@@ -24,7 +24,7 @@ __all__ = [
 
 
 class RowInputs(NamedTuple):
-  """What is known of a row of the image before its pixels are drawn.
+  """Values that are known of a row before its pixels are drawn.
 
   All tensors are `[columns, N, features]`, with fewer columns on coarser
   scales.  A mapping has only the entries that this row needs.
@@ -50,7 +50,7 @@ class RowInputs(NamedTuple):
 
 
 class ColumnState(NamedTuple):
-  """What one iteration draws and computes, and the next one starts from.
+  """Values of the columns that an iteration has drawn, for the next one.
 
   Attributes:
     x: Pixels, `[columns, N, C]`.
@@ -176,7 +176,7 @@ class ColumnSampler:
 
     left = columns.entered[-1]
     h = at_column(inputs.entrance) + network.entrance.corner.of_left(left)
-    logits = network.last(network.walk(h, apply, deeper))
+    logits = network.last(network.walk(h, apply=apply, deeper=deeper))
     x = tf.cast(at_column(inputs.uniforms) < tf.sigmoid(logits), logits.dtype)
     columns.x.append(x)
     columns.entered.append(causal.inputs(x, at_column(inputs.mask)))

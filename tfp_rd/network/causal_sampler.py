@@ -23,7 +23,7 @@ __all__ = ['sample']
 
 
 class _Given(NamedTuple):
-  """What a sample is drawn from, as maps that share their leading axes."""
+  """Inputs of the sampler, as maps that share their leading axes."""
 
   uniforms: tf.Tensor
   mask: tf.Tensor
@@ -213,7 +213,7 @@ class _RowSampler:
       return _row_of_doubled(self._doubled[scale], below)
 
     h = self._network.entrance.vertical.of_rows(*self.entered)
-    self._network.walk(h + maps, apply, deeper)
+    self._network.walk(h + maps, apply=apply, deeper=deeper)
     return outputs
 
   def _scan(self, r, inputs):

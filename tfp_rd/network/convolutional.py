@@ -146,7 +146,7 @@ class Deconvolutions(tf.Module):
     """Computes logits `[..., H, W, C]` of `z [..., k]`."""
     h, leading = batch.flatten(z, 1)
     condition = batch.rows(condition, leading)
-    h = gated.dropout(self._first(h, condition), self._dropout, seed)
+    h = gated.dropout(self._first(h, condition), self._dropout, seed=seed)
     h = tf.reshape(h, [-1, *self._rest, h.shape[-1] // self._num_rest])
     for layer in self._layers:
       h = layer(h, condition)

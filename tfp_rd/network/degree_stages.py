@@ -17,7 +17,7 @@ __all__ = ['Stage', 'run', 'starts']
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-  """What is computed of one layer at each degree.
+  """The computation of one layer at each degree.
 
   For the units of a degree it adds `bias` and `product(units, seen, h)`, where
   h are results of the stage before it, up to this degree; for the first stage,

@@ -47,7 +47,7 @@ def gate(x) -> tf.Tensor:
   return a * tf.sigmoid(b)
 
 
-def dropout(x, rate: float, seed) -> tf.Tensor:
+def dropout(x, rate: float, *, seed) -> tf.Tensor:
   """Sets features to 0 with probability `rate` and scales up the others.
 
   Args:

@@ -107,7 +107,7 @@ class MaskedNetwork(tf.Module):
     )
     return tf.reshape(h, shape)
 
-  def solve(self, y, step, context=None):
+  def solve(self, y, step, *, context=None):
     """Solves x_i = step(y_i, outputs_i(x_{<i})) for all i.
 
     Args:

@@ -13,8 +13,6 @@ digests of the other files.  No TensorFlow here: reports read runs with NumPy.
 
 import contextlib
 import dataclasses
-import hashlib
-import io
 import os
 import pathlib
 import warnings
@@ -26,7 +24,7 @@ import numpy as np
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd.run import atomic_file, sealed
+from tfp_rd.run import atomic_file, result_file, sealed
 from tfp_rd.run import metrics as metrics_lib
 
 __all__ = [
@@ -38,8 +36,6 @@ __all__ = [
   'runs_below',
   'write_config',
 ]
-
-SPLITS = ('train', 'validation', 'test')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,31 +62,8 @@ class Run:
 
   @property
   def result(self) -> Mapping[str, Any]:
-    """The record of `result.json`, checked.
-
-    Raises:
-      UserError: The file is missing, damaged, not of the schema, or the result
-        of another run.
-    """
-    path = self.path / 'result.json'
-    try:
-      result = sealed.read_json(path)
-      _check_result(result)
-      config = config_lib.Config.from_dict(result['config'])
-    except FileNotFoundError as e:
-      raise errors.UserError(
-        f'{self.path} has no result yet; run the same command again to finish '
-        'it.'
-      ) from e
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-      if isinstance(e, errors.UserError) and str(path) in str(e):
-        raise
-      raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
-    if config.digest != self.config.digest:
-      raise errors.UserError(
-        f'{path} is the result of another run, {config.name}; move it there.'
-      )
-    return result
+    """The record of `result.json`; see `result_file.read_result`."""
+    return result_file.read_result(self.path, self.config)
 
   @property
   def model_settings(self) -> config_lib.ModelConfig:
@@ -140,68 +113,12 @@ class Run:
     Raises:
       UserError: The file that the result names is missing or damaged.
     """
-    expected = self.result['examples_sha256']
-    content = self._examples_file(expected).read_bytes()
-    if hashlib.sha256(content).hexdigest() != expected:
-      raise errors.UserError(
-        f'{self.path / "examples.npz"} is corrupt (it does not have the digest '
-        'that result.json names).'
-      )
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-      return dict(arrays)
-
-  def _examples_file(self, expected):
-    # What was evaluated later is named by its digest.
-    for name in (f'examples_{expected[:8]}.npz', 'examples.npz'):
-      if (self.path / name).is_file():
-        return self.path / name
-    raise errors.UserError(f'{self.path / "examples.npz"} is not there.')
-
-  def satisfies(self, wanted: config_lib.EvaluationConfig) -> bool:
-    """Whether the result has all betas, draws and images that are wanted.
-
-    Args:
-      wanted: How the run is to be evaluated.
-
-    Raises:
-      UserError: The result cannot be read.
-    """
-    return self.union(wanted) == self.evaluation and not self.missing(wanted)
-
-  def union(
-    self, wanted: config_lib.EvaluationConfig
-  ) -> config_lib.EvaluationConfig:
-    """Returns the evaluation that has what is there and what is wanted.
-
-    The betas are left out; `missing` lists those.
-    """
-    there = self.evaluation
-    return config_lib.EvaluationConfig(
-      eval_samples=max(there.eval_samples, wanted.eval_samples),
-      eval_examples=_more(there.eval_examples, wanted.eval_examples),
-      eval_train_examples=_more(
-        there.eval_train_examples, wanted.eval_train_examples
-      ),
-      eval_betas=there.eval_betas,
-    )
-
-  def missing(self, wanted: config_lib.EvaluationConfig) -> tuple[float, ...]:
-    """Returns the wanted betas of a curve that the result has not."""
-    if not self.config.objective.is_curve:
-      return ()
-    betas = wanted.eval_betas or self.config.objective.betas()
-    there = self.points('test')
-    return tuple(beta for beta in betas if beta not in there)
+    digest = self.result['examples_sha256']
+    return result_file.read_examples(self.path, digest)
 
 
 def load_run(path: atomic_file.Path) -> Run:
   """Opens a run's directory.
-
-  Args:
-    path: The directory.
-
-  Returns:
-    The run.
 
   Raises:
     UserError: The directory holds no run, or its name is not that of the
@@ -327,24 +244,3 @@ def lock(run: Run) -> Iterator[None]:
         for_now=True,
       ) from e
     yield
-
-
-def _check_result(result):
-  """Refuses a result that is not of the schema."""
-  if result['schema'] != 1:
-    raise ValueError(f'schema {result["schema"]}')
-  if not result['points']:
-    raise ValueError('no points')
-  for entry in result['points']:
-    for split in SPLITS:
-      point_lib.Point.from_dict(entry[split])
-    beta = entry['beta']
-    if beta is not None and not (isinstance(beta, float) and beta > 0):
-      raise ValueError(f'beta {beta!r}')
-  if len(str(result['examples_sha256'])) != 64:
-    raise ValueError('no digest of examples.npz')
-
-
-def _more(there, wanted):
-  """Returns the larger of two caps, of which `None` is none."""
-  return None if there is None or wanted is None else max(there, wanted)

@@ -16,6 +16,7 @@ from typing import Union
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import evaluated
 
 __all__ = ['pending', 'set_aside_corrupt', 'train_pending']
 
@@ -170,7 +171,7 @@ def _is_finished(run):
       return False
     if run_lib.load_run(run.path).config.digest != run.config.digest:
       return False
-    return run.satisfies(run.config.evaluation)
+    return evaluated.satisfies(run, run.config.evaluation)
   except errors.UserError:
     return False
 

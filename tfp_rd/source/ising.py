@@ -50,10 +50,7 @@ class Ising:
   def __post_init__(self):
     field.check_number(self, 'coupling', low=-4.0, high=4.0)
     field.check_whole(self, 'side', least=2, most=_LARGEST)
-    if self.boundary not in ('free', 'cylinder'):
-      raise errors.UserError(
-        f"boundary of ising is {self.boundary!r}; choose 'free' or 'cylinder'."
-      )
+    field.check_choice(self, 'boundary', ('free', 'cylinder'))
     # With side 2 two pixels of a row would be neighbours twice, and with an odd
     # side the chessboard of `probabilities` has neighbours of one colour.
     if self._is_cylinder and (self.side < 4 or self.side % 2):

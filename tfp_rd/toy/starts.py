@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from tfp_rd import errors
+from tfp_rd import errors, field
 from tfp_rd.network import initial
 from tfp_rd.toy import world as world_lib
 from tfp_rd.training import optimizer
@@ -59,20 +59,12 @@ class Recipe:
   seed: int = 0
 
   def __post_init__(self):
-    for name, choices in (
-      ('index_scale', INDEX_SCALES),
-      ('parametrization', PARAMETRIZATIONS),
-    ):
-      if getattr(self, name) not in choices:
-        raise errors.UserError(
-          f'{name} is {getattr(self, name)!r}; choose one of '
-          f'{", ".join(choices)}.'
-        )
-    for name in ('num_starts', 'num_steps', 'learning_rate', 'start_stddev'):
-      if not getattr(self, name) > 0:
-        raise errors.UserError(
-          f'{name} is {getattr(self, name)}; it must be positive.'
-        )
+    field.check_whole(self, 'num_starts', least=1)
+    field.check_whole(self, 'num_steps', least=1)
+    field.check_positive(self, 'learning_rate', 'start_stddev')
+    field.check_choice(self, 'index_scale', INDEX_SCALES)
+    field.check_choice(self, 'parametrization', PARAMETRIZATIONS)
+    field.check_whole(self, 'seed')
 
 
 def train(source, objectives, *, recipe=Recipe()) -> list[world_lib.Model]:

@@ -12,6 +12,7 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd.model import conditional_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import evaluated
 from tfp_rd.training import checkpoint, loop, tensorboard
 from tfp_rd.training import program as program_lib
 from tfp_rd.training import result as result_lib
@@ -138,7 +139,7 @@ def _restore(run):
 
 def _evaluate_again(run, data):
   """Adds to a finished run what its configuration asks and it has not."""
-  if run.satisfies(run.config.evaluation):
+  if evaluated.satisfies(run, run.config.evaluation):
     return run.result
   if not run.has_weights:
     raise errors.HeldBackError(

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import version
-from tfp_rd.run import directory
+from tfp_rd.run import result_file
 from tfp_rd.training import checkpoint
 
 __all__ = ['about_training', 'digest_of_images', 'versions']
@@ -27,7 +27,7 @@ def about_training(run, state, data) -> dict[str, Any]:
     data: The run's `Dataset`.
   """
   program = state.program
-  splits = [getattr(data, split) for split in directory.SPLITS]
+  splits = [getattr(data, split) for split in result_file.SPLITS]
   return {
     'versions': versions(),
     'seed': run.config.seed,

@@ -14,7 +14,7 @@ from tfp_rd import point as point_lib
 from tfp_rd import rate_distortion
 from tfp_rd.model import conditional_model
 from tfp_rd.network import initial
-from tfp_rd.run import atomic_file, sealed
+from tfp_rd.run import atomic_file, evaluated, result_file, sealed
 from tfp_rd.run import directory as run_lib
 from tfp_rd.training import checkpoint, provenance
 
@@ -77,8 +77,8 @@ def extend(run, model, data) -> Mapping[str, Any]:
     OSError: A file cannot be written.
   """
   before, wanted = run.result, run.config.evaluation
-  evaluation = run.union(wanted)
-  missing = run.missing(wanted)
+  evaluation = evaluated.union(run, wanted)
+  missing = evaluated.missing(run, wanted)
   betas = sorted({*run.points('test'), *missing}) if missing else ()
   config = dataclasses.replace(
     run.config,
@@ -106,7 +106,7 @@ def _evaluate(run, model, data, betas) -> list[_Evaluated]:
   """Returns the points of a model at betas."""
   points = []
   for beta, at_beta in conditional_model.models_along(model, betas):
-    nats = {s: _nats(run.config, at_beta, data, s) for s in run_lib.SPLITS}
+    nats = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
     entry = {'beta': beta, **_records(run, nats)}
     points.append(_Evaluated(entry, *nats['test']))
   return points
@@ -118,7 +118,7 @@ def _nats(config, model, data, split):
     model,
     _images(config, data, split),
     num_samples=config.evaluation.eval_samples,
-    seed=initial.fold_in(config.seed, 3 + run_lib.SPLITS.index(split)),
+    seed=initial.fold_in(config.seed, 3 + result_file.SPLITS.index(split)),
   )
 
 
@@ -183,7 +183,7 @@ def _publish(run, points: Sequence[_Evaluated], data, about):
 
 _OF_AN_EVALUATION = {
   *('schema', 'config', 'examples_sha256', 'test_images_sha256', 'points'),
-  *run_lib.SPLITS,
+  *result_file.SPLITS,
 }
 
 
@@ -195,7 +195,7 @@ def _nearest_to_elbo(points):
     return 0.0 if beta is None else abs(math.log(beta))
 
   first = min(points, key=distance).entry
-  return {split: first[split] for split in run_lib.SPLITS}
+  return {split: first[split] for split in result_file.SPLITS}
 
 
 def _examples(run, points, data, weights_sha256) -> bytes:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a run and its test images, checked as they are read.
+
+No TensorFlow here.
+"""
+
+import hashlib
+import io
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd import point as point_lib
+from tfp_rd.run import sealed
+
+__all__ = ['SPLITS', 'read_examples', 'read_result']
+
+SPLITS = ('train', 'validation', 'test')
+
+
+def read_result(
+  folder: pathlib.Path, config: config_lib.Config
+) -> dict[str, Any]:
+  """Reads `result.json` of a run.
+
+  Args:
+    folder: The run's directory.
+    config: What the run is.
+
+  Returns:
+    The content without its digest.
+
+  Raises:
+    UserError: The file is missing, damaged, not of the schema, or the result
+      of another run.
+  """
+  path = folder / 'result.json'
+  try:
+    result = sealed.read_json(path)
+  except FileNotFoundError as e:
+    raise errors.UserError(
+      f'{folder} has no result yet; run the same command again to finish it.'
+    ) from e
+  try:
+    _check(result)
+    found = config_lib.Config.from_dict(result['config'])
+  except (ValueError, KeyError, TypeError, AttributeError) as e:
+    raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
+  if found.digest != config.digest:
+    raise errors.UserError(
+      f'{path} is the result of another run, {found.name}; move it there.'
+    )
+  return result
+
+
+def read_examples(
+  folder: pathlib.Path, digest: str
+) -> Mapping[str, np.ndarray]:
+  """Reads the arrays that a result names.
+
+  Args:
+    folder: The run's directory.
+    digest: SHA-256 of the file.
+
+  Raises:
+    UserError: The file is missing or damaged.
+  """
+  content = _file(folder, digest).read_bytes()
+  if hashlib.sha256(content).hexdigest() != digest:
+    raise errors.UserError(
+      f'{folder / "examples.npz"} is corrupt (it does not have the digest that '
+      'result.json names).'
+    )
+  with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    return dict(arrays)
+
+
+def _file(folder, digest):
+  # What was evaluated later is named by its digest.
+  for name in (f'examples_{digest[:8]}.npz', 'examples.npz'):
+    if (folder / name).is_file():
+      return folder / name
+  raise errors.UserError(f'{folder / "examples.npz"} is not there.')
+
+
+def _check(result):
+  """Refuses a result that is not of the schema."""
+  if result['schema'] != 1:
+    raise ValueError(f'schema {result["schema"]}')
+  if not result['points']:
+    raise ValueError('no points')
+  for entry in result['points']:
+    for split in SPLITS:
+      point_lib.Point.from_dict(entry[split])
+    beta = entry['beta']
+    if beta is not None and not (isinstance(beta, float) and beta > 0):
+      raise ValueError(f'beta {beta!r}')
+  if len(str(result['examples_sha256'])) != 64:
+    raise ValueError('no digest of examples.npz')
