@@ -15,7 +15,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors, source
 from tfp_rd.curve import collection, diagonal, file, judges
 from tfp_rd.curve import families as families_lib
-from tfp_rd.report import plot, table
+from tfp_rd.report import measures, plot, table
 from tfp_rd.run import atomic_file
 
 __all__ = ['Report', 'write_report']
@@ -47,7 +47,8 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
 
   Writes `rd_plane.png`, `rd_plane.svg`, `table.csv`, `table.md` and
   `curves/curve_NAME.json`; where curves of one run stand beside separate runs,
-  also `one_run_gaps.png` and `one_run_gaps.md`.  Where images come from a
+  also `one_run_gaps.png` and `one_run_gaps.md`; where runs were measured,
+  `measures.md` and `measures.csv`.  Where images come from a
   source of known entropy, its diagonal is drawn and each point tested against
   it.  Runs of several data sets never share a figure: each set has a folder of
   its own inside `report_dir`.
@@ -73,7 +74,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
       'folder.' + ''.join(f' {sentence}' for sentence in collected.corrupt)
     )
   folders = _folders(list(collected.curves))
-  paths, offenders = [], []
+  paths, offenders, corrupt = [], [], [*collected.corrupt]
   for data, curves in collected.curves.items():
     folder = pathlib.Path(report_dir)
     if len(collected.curves) > 1:
@@ -81,12 +82,14 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     sentences = _offenders(curves)
     notes = (*sentences, *(f'Left out: {s}' for s in collected.corrupt))
     paths += _write(curves, folder, label=_title(data), notes=notes)
-    paths += _write_gaps(collected.runs[data], folder)
+    runs = collected.runs[data]
+    paths += _write_gaps(runs, folder)
+    paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
     offenders += sentences
   return Report(
     tuple(paths),
     collected.num_runs,
-    collected.corrupt,
+    tuple(corrupt),
     tuple(offenders),
     collected.infeasible,
   )
