@@ -20,7 +20,7 @@ import pytest
 from absl import flags
 
 import tfp_rd
-from tfp_rd import architecture, config, dataset, objective
+from tfp_rd import config, dataset, objective
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import (
   config_flags,
@@ -57,7 +57,7 @@ def train_at_once(a_run, execution, *, on_progress, on_warning):
 # What the programs train without a flag: every default of the model named.
 DEFAULT = dataclasses.replace(
   config.Config(),
-  model=architecture.resolve(config.ModelConfig(), (8, 8, 1), dropout=0.3),
+  model=config.ModelConfig(),
 )
 
 
@@ -326,7 +326,7 @@ BAD = [
   (['--validate_every=-1'], 'validate_every is -1', 'positive'),
   (['--size=large'], "'large'", "'paper'"),
   (['--binarize=half'], "'half'", "'threshold'"),
-  (['--conditioning=never'], "'never'", "'everywhere'"),
+  (['--latent_input=never'], "'never'", "'everywhere'"),
   (['--jit_compile=maybe'], "'maybe'", "'auto'"),
   (['--num_steps=1e3'], 'num_steps=1e3', 'int'),
   (['--beat=1'], "'beat'", 'beta'),

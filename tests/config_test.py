@@ -45,7 +45,7 @@ def _another(field, value):
   choices = {
     'binarize': 'dynamic',
     'size': 'paper',
-    'conditioning': 'concatenated',
+    'latent_input': 'concatenated',
     'architecture': '-+v',
     'dropout': 0.5,
     'eval_betas': (0.5,),
@@ -84,7 +84,7 @@ def test_names_tell_the_run_and_never_begin_with_a_dash():
     {'model': {'latent_size': 0}},
     {'model': {'dropout': 1.0}},
     {'model': {'size': 'huge'}},
-    {'model': {'conditioning': 'somewhere'}},
+    {'model': {'latent_input': 'somewhere'}},
     {'data': {'binarize': 'maybe'}},
     {'evaluation': {'eval_samples': 0}},
     {'objective': '1 + 1'},

@@ -6,14 +6,13 @@ Each sign has one line in the tables below; a new part is one new file with a
 imported only when they are built.
 """
 
-import dataclasses
 import importlib
 import itertools
 from typing import NamedTuple, Optional
 
 from tfp_rd import config, errors
 
-__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse', 'resolve']
+__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse']
 
 ENCODERS = {
   '-': 'tfp_rd.encoder.gaussian',
@@ -55,7 +54,7 @@ class Spec(NamedTuple):
     latent_size: Dimensions of z.
     size: `'small'` or `'paper'`.
     num_pseudo_inputs: Components of a VampPrior.
-    conditioning: How z enters an autoregressive decoder.
+    latent_input: Where z enters an autoregressive decoder.
     dropout: Rate in the hidden layers of the decoder.
     condition_size: Width of the condition, 0 for none.
     dtype: Type of the weights.
@@ -65,7 +64,7 @@ class Spec(NamedTuple):
   latent_size: int
   size: str
   num_pseudo_inputs: int
-  conditioning: str
+  latent_input: str
   dropout: float
   condition_size: int
   dtype: str
@@ -101,7 +100,7 @@ def build(
   seed=0,
   pseudo_inputs=None,
   num_pseudo_inputs: Optional[int] = None,
-  conditioning: str = '',
+  latent_input: str = '',
   dropout: float = 0.0,
   condition_size: int = 0,
   conditional: bool = False,
@@ -121,8 +120,8 @@ def build(
       of a VampPrior start; random pixels if `None`.
     num_pseudo_inputs: Components of a VampPrior; by default 500 at size
       `'paper'`, else 100 from 28x28 pixels on and 50 below.
-    conditioning: How z enters an autoregressive decoder: `'everywhere'`, the
-      default at `'small'`, or `'concatenated'`, the paper's letter.
+    latent_input: Where z enters an autoregressive decoder: `'everywhere'`, the
+      default at `'small'`, or `'concatenated'`, as printed in the paper.
     dropout: Rate at which hidden features of the decoder are dropped in
       training.
     condition_size: Width of the parts' optional condition, 0 for none.
@@ -150,22 +149,19 @@ def build(
       'conditional=True brings a condition of its own, for betas of '
       'beta_range; leave out condition_size with it, and beta_range without.'
     )
-  known = resolve(
-    config.ModelConfig(
-      size=size,
-      latent_size=latent_size,
-      num_pseudo_inputs=num_pseudo_inputs,
-      conditioning=conditioning,
-      dropout=dropout,
-    ),
-    image_shape,
-  )
+  known = config.ModelConfig(
+    size=size,
+    latent_size=latent_size,
+    num_pseudo_inputs=num_pseudo_inputs,
+    latent_input=latent_input,
+    dropout=dropout,
+  ).complete(image_shape)
   spec = Spec(
     image_shape=tuple(int(n) for n in image_shape),
     latent_size=known.latent_size,
     size=size,
     num_pseudo_inputs=known.num_pseudo_inputs,
-    conditioning=known.conditioning,
+    latent_input=known.latent_input,
     dropout=known.dropout,
     condition_size=(condition.NUM_FEATURES if conditional else condition_size),
     dtype=dtype,
@@ -184,43 +180,6 @@ def build(
       beta_range=beta_range or conditional_lib.BETA_RANGE,
     )
   return latent_variable_model.LatentVariableModel(encoder, marginal, decoder)
-
-
-def resolve(
-  model: config.ModelConfig, image_shape, *, dropout: float = 0.0
-) -> config.ModelConfig:
-  """Fills in the defaults that depend on the size and the images.
-
-  Args:
-    model: With `None` or `''` where the default is meant.
-    image_shape: (H, W, C).
-    dropout: The data set's default.
-
-  Returns:
-    The record with every value named, which is what identifies a run.
-
-  Raises:
-    UserError: Unknown size.
-  """
-  if model.size not in ('small', 'paper'):
-    raise errors.UserError(
-      f"size is {model.size!r}; choose 'small' or 'paper'."
-    )
-  is_large = image_shape[0] * image_shape[1] >= 28 * 28
-  if model.size == 'paper':
-    defaults = (64, 500, 'concatenated', 0.0)
-  else:
-    sizes = (16, 100) if is_large else (8, 50)
-    defaults = (*sizes, 'everywhere', dropout)
-  names = ('latent_size', 'num_pseudo_inputs', 'conditioning', 'dropout')
-  return dataclasses.replace(
-    model,
-    **{
-      name: default
-      for name, default in zip(names, defaults, strict=True)
-      if getattr(model, name) in (None, '')
-    },
-  )
 
 
 def _module(table, sign):

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run is, as frozen records whose canonical JSON is its identity.
+"""What a run is, as frozen records whose digest is its identity.
 
-Everything that changes a number stands in `Config`; what only changes how the
-numbers are reached (folders, checkpoints, compilation) stands in `Execution`
-and is no part of the identity.  No TensorFlow here.
+Everything that changes the weights of a run stands in `Config`, and so does how
+they are evaluated; what only changes how they are reached (folders,
+checkpoints, compilation) stands in `Execution`.  No TensorFlow here.
 """
 
 import dataclasses
 import hashlib
 import json
-import math
 import typing
-from typing import Optional
+from typing import Any, Optional
 
-from tfp_rd import errors, record_text
+from tfp_rd import dataset as dataset_lib
+from tfp_rd import errors, field
+from tfp_rd import objective as objective_lib
+from tfp_rd.objective.beta_elbo import BetaElbo
+from tfp_rd.record_text import Options
 
 __all__ = [
   'Config',
@@ -22,8 +25,11 @@ __all__ = [
   'Execution',
   'ModelConfig',
   'TrainingConfig',
-  'is_curve',
 ]
+
+# Digits of a digest in names, and what they look like.
+_IDENTITY_DIGITS = 8
+_HEXADECIMAL = '[0-9a-f]'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +44,38 @@ class DataConfig:
     fake_data: Replace the images by random bits of the same shape, for dry
       runs.
     sha256: Digest of a user's file, so that another content is another run;
-      filled in by the programs.
+      computed from the file where it is left out.
+
+  Raises:
+    UserError: A value is not as said.
   """
 
   dataset: str = 'digits'
   binarize: str = ''
   fake_data: bool = False
   sha256: str = ''
+
+  def __post_init__(self):
+    field.check_text(self, 'dataset', pattern='.+')
+    field.check_choice(self, 'binarize', ('', 'threshold', 'dynamic'))
+    field.check_bool(self, 'fake_data')
+    field.check_text(self, 'sha256', pattern=f'({_HEXADECIMAL}{{64}})?')
+    name = dataset_lib.canonical(self.dataset)
+    field.set_field(self, 'dataset', name)
+    if not self.sha256:
+      digest = dataset_lib.fingerprint_if_any(name)
+      field.set_field(self, 'sha256', digest)
+
+  @property
+  def key(self) -> 'DataConfig':
+    """What tells one data set from another: a file counts by its content."""
+    if not self.sha256:
+      return self
+    return dataclasses.replace(self, dataset=_FILE)
+
+
+# Stands for a user's file, of which the digest says which it is.
+_FILE = 'file.npz'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +89,69 @@ class ModelConfig:
       28x28 pixels on and 8 below.
     num_pseudo_inputs: Components of a VampPrior; `None` is 500 at `'paper'`,
       else 100 from 28x28 pixels on and 50 below.
-    conditioning: How z enters an autoregressive decoder: `'everywhere'`,
-      `'concatenated'` (the paper's letter), or `''` for the default of `size`.
+    latent_input: Where z enters an autoregressive decoder: `'everywhere'`,
+      `'concatenated'` (as printed in the paper), or `''` for the default of
+      `size`.
     dropout: Rate in the decoder's hidden layers; `None` is the data set's
       default at `'small'` and 0 at `'paper'`.
+    options: Further settings of parts, by their names.
+
+  Raises:
+    UserError: A value is not as said.
   """
 
   architecture: str = '---'
   size: str = 'small'
   latent_size: Optional[int] = None
   num_pseudo_inputs: Optional[int] = None
-  conditioning: str = ''
+  latent_input: str = ''
   dropout: Optional[float] = None
+  options: Options = Options()
+
+  def __post_init__(self):
+    # Whether there are such parts, those who build the model ask.
+    field.check_text(self, 'architecture', pattern=r'[-+\w]{3}')
+    field.check_choice(self, 'size', ('small', 'paper'))
+    field.check_whole(self, 'latent_size', least=1, optional=True)
+    field.check_whole(self, 'num_pseudo_inputs', least=1, optional=True)
+    field.check_choice(self, 'latent_input', ('', 'everywhere', 'concatenated'))
+    field.check_number(
+      self, 'dropout', low=0, high=1, closed='low', optional=True
+    )
+    field.set_field(self, 'options', Options(self.options))
+
+  def complete(self, image_shape, *, dropout: float = 0.0) -> 'ModelConfig':
+    """Returns the record with every default named.
+
+    Args:
+      image_shape: (H, W, C).
+      dropout: The data set's default.
+    """
+    usual = self._defaults(image_shape, dropout)
+    changes = {k: v for k, v in usual.items() if getattr(self, k) in (None, '')}
+    return dataclasses.replace(self, **changes)
+
+  def omit_defaults(self, image_shape, *, dropout: float) -> 'ModelConfig':
+    """Returns the record without values that are its defaults anyway.
+
+    Args:
+      image_shape: (H, W, C).
+      dropout: The data set's default.
+    """
+    fields = {f.name: f.default for f in dataclasses.fields(self)}
+    usual = self._defaults(image_shape, dropout)
+    same = [k for k, v in usual.items() if getattr(self, k) == v]
+    return dataclasses.replace(self, **{name: fields[name] for name in same})
+
+  def _defaults(self, image_shape, dropout):
+    is_large = image_shape[0] * image_shape[1] >= 28 * 28
+    if self.size == 'paper':
+      values = (64, 500, 'concatenated', 0.0)
+    else:
+      sizes = (16, 100) if is_large else (8, 50)
+      values = (*sizes, 'everywhere', float(dropout))
+    names = ('latent_size', 'num_pseudo_inputs', 'latent_input', 'dropout')
+    return dict(zip(names, values, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +172,9 @@ class TrainingConfig:
     validation_examples: Images of the validation split that are used for it.
     precision: `'float32'`, or `'bfloat16'` for the products of the training's
       convolutions and dense layers; evaluations are in float32.
+
+  Raises:
+    UserError: A value is not as said.
   """
 
   num_steps: int = 1500
@@ -101,22 +186,48 @@ class TrainingConfig:
   validation_examples: int = 1000
   precision: str = 'float32'
 
+  def __post_init__(self):
+    field.check_whole(self, 'num_steps', least=1)
+    field.check_whole(self, 'batch_size', least=1)
+    field.check_positive(self, 'learning_rate')
+    field.check_bool(self, 'normalize_gradients')
+    field.check_number(self, 'weight_averaging', low=0, high=1, closed='low')
+    field.check_whole(self, 'validate_every', least=0)
+    field.check_whole(self, 'validation_examples', least=1)
+    field.check_choice(self, 'precision', ('float32', 'bfloat16'))
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
-  """How the trained model is evaluated.
+  """How the trained model is evaluated; no part of what the run is.
 
   Attributes:
     eval_samples: Draws of z for each image.
-    eval_examples: At most so many images of each split, a fixed random part;
-      `None` for all.
-    eval_betas: Betas at which the curve of one run is drawn; by default ten
+    eval_examples: At most so many test images, a fixed random part; `None` for
+      all.
+    eval_train_examples: At most so many images of train and of validation,
+      likewise.
+    eval_betas: Betas at which a curve of one run is evaluated; by default ten
       over its range.
+
+  Raises:
+    UserError: A value is not as said.
   """
 
   eval_samples: int = 16
   eval_examples: Optional[int] = None
+  eval_train_examples: Optional[int] = None
   eval_betas: tuple[float, ...] = ()
+
+  def __post_init__(self):
+    field.check_whole(self, 'eval_samples', least=1)
+    field.check_whole(self, 'eval_examples', least=1, optional=True)
+    field.check_whole(self, 'eval_train_examples', least=1, optional=True)
+    field.check_numbers(self, 'eval_betas', low=0)
+
+  def count(self, split: str) -> Optional[int]:
+    """Returns at most how many images of a split are evaluated."""
+    return self.eval_examples if split == 'test' else self.eval_train_examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +241,9 @@ class Execution:
     steps_per_call: Steps in one call of the compiled loop.
     jit_compile: `'auto'` (XLA on accelerators alone), `'true'` or `'false'`.
     tensorboard: Also write summaries for TensorBoard.
+
+  Raises:
+    UserError: A value is not as said.
   """
 
   data_dir: str = ''
@@ -140,32 +254,39 @@ class Execution:
   tensorboard: bool = False
 
   def __post_init__(self):
-    _check_positive(self, 'checkpoint_every', 'steps_per_call')
-    _check_choice(self, 'jit_compile', ('auto', 'true', 'false'))
+    field.check_text(self, 'data_dir')
+    field.check_text(self, 'run_root')
+    field.check_whole(self, 'checkpoint_every', least=1)
+    field.check_whole(self, 'steps_per_call', least=1)
+    field.check_choice(self, 'jit_compile', ('auto', 'true', 'false'))
+    field.check_bool(self, 'tensorboard')
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-  """All that determines a run's numbers, and so its identity.
+  """All that determines a run's numbers.
 
   Attributes:
     data: Which images.
     model: Which model.
-    objective: The objective's own repr, as in `'beta_elbo(beta=0.5)'`.
-    training: How it is trained.
+    objective: What is minimised; its text is read too.
+    training: How the model is trained.
     evaluation: How it is evaluated.
     warm_start: `'up'` or `'down'` where the run starts from the weights of its
       neighbour at a lower, or higher, beta; else `''`.
     parent: Identity of that neighbour.
     seed: The integer from which all randomness of the run follows.
 
+  A value that the data set has by default anyway is made `None`, so that one
+  run has one record.
+
   Raises:
-    UserError: A value is out of its range.
+    UserError: A value is not as said.
   """
 
   data: DataConfig = DataConfig()
   model: ModelConfig = ModelConfig()
-  objective: str = 'beta_elbo(beta=1.0)'
+  objective: objective_lib.Objective = BetaElbo()
   training: TrainingConfig = TrainingConfig()
   evaluation: EvaluationConfig = EvaluationConfig()
   warm_start: str = ''
@@ -173,128 +294,185 @@ class Config:
   seed: int = 0
 
   def __post_init__(self):
-    _check_choice(self.data, 'binarize', ('', 'threshold', 'dynamic'))
-    _check_choice(self.model, 'size', ('small', 'paper'))
-    _check_choice(
-      self.model, 'conditioning', ('', 'everywhere', 'concatenated')
-    )
-    _check_choice(self.training, 'precision', ('float32', 'bfloat16'))
-    _check_positive(self.model, 'latent_size', 'num_pseudo_inputs')
-    _check_fraction(self.model, 'dropout')
-    _check_positive(
-      self.training,
-      'num_steps',
-      'batch_size',
-      'learning_rate',
-      'validation_examples',
-    )
-    _check_fraction(self.training, 'weight_averaging')
-    if self.training.validate_every < 0:
-      raise errors.UserError(
-        f'validate_every is {self.training.validate_every}; it must be 0 (keep '
-        'the last step) or a positive number of steps.'
-      )
-    _check_positive(self.evaluation, 'eval_samples', 'eval_examples')
-    if self.evaluation.eval_betas and not is_curve(self.objective):
-      raise errors.UserError(
-        f'eval_betas are where a curve of one run is drawn; {self.objective} '
-        'has one point.'
-      )
-    for beta in self.evaluation.eval_betas:
-      if not 0 < beta < math.inf:
-        raise errors.UserError(
-          f'eval_betas has {beta}; each must be positive and finite.'
-        )
-    record_text.read(self.objective)
-    _check_choice(self, 'warm_start', ('', 'up', 'down'))
+    for name, cls in _RECORDS.items():
+      field.check_type(self, name, cls)
+    if isinstance(self.objective, str):
+      parsed = objective_lib.parse(self.objective)
+      field.set_field(self, 'objective', parsed)
+    field.check_type(self, 'objective', objective_lib.Objective)
+    field.check_choice(self, 'warm_start', ('', 'up', 'down'))
+    pattern = f'({_HEXADECIMAL}{{{_IDENTITY_DIGITS}}})?'
+    field.check_text(self, 'parent', pattern=pattern)
+    field.check_whole(self, 'seed', least=-(2**31), most=2**31 - 1)
+    self._check_together()
+    traits = dataset_lib.known_traits(self.data.dataset)
+    if traits is not None:
+      self._omit_defaults(traits)
+
+  def _check_together(self):
     if bool(self.parent) != bool(self.warm_start):
       raise errors.UserError(
         f'warm_start is {self.warm_start!r} and parent {self.parent!r}; give '
         'both or neither.'
       )
-    if not -(2**31) <= self.seed < 2**31:
-      raise errors.UserError(f'seed is {self.seed}; it must fit into 32 bits.')
+    if self.evaluation.eval_betas:
+      if not self.objective.is_curve:
+        raise errors.UserError(
+          'eval_betas are where a curve of one run is evaluated; '
+          f'{self.objective} has one point.'
+        )
+      self.objective.check_betas(self.evaluation.eval_betas)
+    if self.training.weight_averaging and not self.training.validate_every:
+      raise errors.UserError(
+        f'weight_averaging is {self.training.weight_averaging} and '
+        'validate_every 0; an average is chosen on validation, so set one of '
+        'them otherwise.'
+      )
+
+  def _omit_defaults(self, traits):
+    model = self.model.omit_defaults(traits.image_shape, dropout=traits.dropout)
+    field.set_field(self, 'model', model)
+
+  def omit_defaults(self, traits) -> 'Config':
+    """Returns the record without values that a data set has by default.
+
+    Args:
+      traits: Of the data set, for a user's file, whose traits no name tells.
+    """
+    copy = dataclasses.replace(self)
+    copy._omit_defaults(traits)
+    return copy
+
+  def complete_model(self, image_shape) -> ModelConfig:
+    """Returns the model's settings with every default named.
+
+    Args:
+      image_shape: (H, W, C), of the images.
+    """
+    traits = dataset_lib.known_traits(self.data.dataset)
+    dropout = 0.0 if traits is None else traits.dropout
+    return self.model.complete(image_shape, dropout=dropout)
 
   @property
-  def beta(self) -> float:
-    """The objective's beta, 1 where it has none."""
-    return float(record_text.read(self.objective)[1].get('beta', 1.0))
+  def beta(self) -> Optional[float]:
+    """The objective's beta, `None` where it has none."""
+    return self.objective.beta
 
-  def to_json(self) -> str:
-    """Returns the canonical text: sorted keys, no spaces to spare."""
-    return json.dumps(
-      dataclasses.asdict(self), sort_keys=True, indent=1, allow_nan=False
-    )
+  def to_dict(self) -> dict[str, Any]:
+    """Returns every field as plain values of JSON."""
+    return {
+      f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)
+    }
 
   @classmethod
-  def from_json(cls, text: str) -> 'Config':
-    """Returns the record that `to_json` wrote.
+  def from_dict(cls, fields: dict[str, Any]) -> 'Config':
+    """Returns the record that `to_dict` wrote.
 
     Raises:
-      UserError: The text is no such record.
+      UserError: The mapping is no such record.
     """
     try:
-      return _read_record(cls, json.loads(text))
+      return _read_record(cls, fields)
     except (TypeError, ValueError, AttributeError) as e:
       raise errors.UserError(f'not the configuration of a run: {e}') from e
 
   @property
-  def identity(self) -> str:
-    """Eight hexadecimal digits of the canonical text's SHA-256.
+  def digest(self) -> str:
+    """SHA-256 of the fields that count: 64 hexadecimal digits.
 
-    A user's file counts by its content, wherever it lies.
+    A field with its default does not count, so that one that is added later
+    renames no run.  Nor does one that does nothing for the family, or that
+    only says how the finished run is evaluated.  A user's file counts by its
+    content, wherever it lies.
     """
-    data = self.data
-    if data.sha256:
-      data = dataclasses.replace(data, dataset='')
-    text = dataclasses.replace(self, data=data).to_json()
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    text = json.dumps(self._counting(), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+  @property
+  def identity(self) -> str:
+    """The first eight digits of the digest."""
+    return self.digest[:_IDENTITY_DIGITS]
 
   @property
   def name(self) -> str:
     """The run's folder name, such as `run_-+v_beta0.3_1a2b3c4d`."""
-    kind, fields = record_text.read(self.objective)
-    is_beta_elbo = kind == 'beta_elbo' and set(fields) <= {'beta'}
-    label = f'beta{self.beta:g}' if is_beta_elbo else kind
+    label = self.objective.name
+    if self.objective.is_plain:
+      label = f'beta{self.objective.beta:g}'
     return f'run_{self.model.architecture}_{label}_{self.identity}'
 
+  def _counting(self):
+    idle = set(self._idle_fields())
+    counting = {
+      'data': _changed(self.data.key, dataset=dataset_lib.short),
+      'model': _changed(self.model, omit=idle),
+      'objective': _plain(self.objective),
+      'training': _changed(self.training, omit=idle),
+      'warm_start': self.warm_start,
+      'parent': self.parent,
+      'seed': self.seed,
+    }
+    usual = {'objective': _plain(BetaElbo()), 'seed': 0}
+    return {k: v for k, v in counting.items() if v != usual.get(k) and v or v}
 
-def is_curve(objective: str) -> bool:
-  """Whether an objective trains the whole curve of a family in one run."""
-  return objective.partition('(')[0].strip() == 'multi_rate'
+  def _idle_fields(self):
+    """Yields fields that do nothing for this family or this training."""
+    _, decoder, marginal = self.model.architecture
+    if marginal in '-+':
+      yield 'num_pseudo_inputs'
+    if decoder == '-':
+      yield 'latent_input'
+    if not self.training.validate_every:
+      yield 'validation_examples'
+
+
+_RECORDS = {
+  'data': DataConfig,
+  'model': ModelConfig,
+  'training': TrainingConfig,
+  'evaluation': EvaluationConfig,
+}
+
+
+def _plain(value):
+  """Returns a value as JSON has it."""
+  if isinstance(value, objective_lib.Objective):
+    return repr(value)
+  if isinstance(value, Options):
+    return dict(value)
+  if dataclasses.is_dataclass(value):
+    names = [f.name for f in dataclasses.fields(value)]
+    return {name: _plain(getattr(value, name)) for name in names}
+  return list(value) if isinstance(value, tuple) else value
+
+
+def _changed(record, *, omit=(), **texts):
+  """Returns the fields of a record that have not their default.
+
+  Args:
+    record: The record.
+    omit: Fields that are left out.
+    **texts: For a field, the function that gives its text.
+  """
+  return {
+    f.name: texts.get(f.name, _plain)(getattr(record, f.name))
+    for f in dataclasses.fields(record)
+    if f.name not in omit and getattr(record, f.name) != f.default
+  }
 
 
 def _read_record(cls, fields):
   hints = typing.get_type_hints(cls)
+  unknown = sorted(set(fields) - set(hints))
+  if unknown:
+    raise ValueError(f'it has an unknown field {unknown[0]!r}')
   return cls(
     **{
       key: _read_record(hints[key], value)
-      if dataclasses.is_dataclass(hints.get(key))
+      if hints[key] in _RECORDS.values()
       else tuple(value)
       if isinstance(value, list)  # JSON has no tuples.
       else value
       for key, value in fields.items()
     }
   )
-
-
-def _check_positive(record, *names):
-  for name in names:
-    value = getattr(record, name)
-    if value is not None and not (value > 0 and math.isfinite(value)):
-      raise errors.UserError(
-        f'{name} is {value}; it must be positive and finite.'
-      )
-
-
-def _check_fraction(record, name):
-  value = getattr(record, name)
-  if value is not None and not 0 <= value < 1:
-    raise errors.UserError(f'{name} is {value}; it must lie in [0, 1).')
-
-
-def _check_choice(record, name, choices):
-  value = getattr(record, name)
-  if value not in choices:
-    listed = ', '.join(repr(c) for c in choices)
-    raise errors.UserError(f'{name} is {value!r}; choose one of {listed}.')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one exception that means: what was asked cannot be done, and why."""
+"""Exceptions that mean: what was asked cannot be done, and why."""
 
-__all__ = ['UserError']
+__all__ = ['HeldBackError', 'UserError']
 
 
 class UserError(ValueError):
@@ -12,3 +12,16 @@ class UserError(ValueError):
   the same in Python.  Anything else that escapes is a defect of the package
   and keeps its traceback.
   """
+
+
+class HeldBackError(UserError):
+  """A run that this process cannot go on with, while others may.
+
+  Attributes:
+    for_now: Whether waiting helps, as for a lock; else another kind of machine
+      or a hand is needed.
+  """
+
+  def __init__(self, sentence: str, *, for_now: bool = False):
+    super().__init__(sentence)
+    self.for_now = for_now

@@ -7,6 +7,9 @@ Python's, are one value with one text.  No TensorFlow here.
 
 import math
 import numbers
+import os
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,8 +20,10 @@ __all__ = [
   'check_bool',
   'check_choice',
   'check_number',
+  'check_numbers',
   'check_positive',
   'check_text',
+  'check_type',
   'check_whole',
   'set_field',
 ]
@@ -119,16 +124,61 @@ def check_choice(record, name: str, choices) -> None:
     )
 
 
-def check_text(record, name: str) -> None:
-  """Refuses a field that is no text.
+def check_numbers(record, name: str, *, low=-math.inf) -> None:
+  """Makes a field a tuple of finite floats above a number.
+
+  Raises:
+    UserError: It is something else.
+  """
+  values = getattr(record, name)
+  if isinstance(values, str) or not isinstance(values, Iterable):
+    raise errors.UserError(
+      f'{_name(record, name)} is {values!r}; expected a sequence of numbers.'
+    )
+  for value in (values := tuple(values)):
+    if not (_is_real(value) and math.isfinite(value) and value > low):
+      raise errors.UserError(
+        f'{_name(record, name)} has {value!r}; expected '
+        f'{_interval(low, math.inf, "")}.'
+      )
+  set_field(record, name, tuple(map(float, values)))
+
+
+def check_text(record, name: str, *, pattern: str = '.*') -> None:
+  """Makes a field a `str`; refuses what is no text, or not of a pattern.
+
+  Args:
+    record: A frozen dataclass, in its `__post_init__`.
+    name: The field; a path counts as text.
+    pattern: A regular expression for the whole text.
 
   Raises:
     UserError: It is something else.
   """
   value = getattr(record, name)
+  if isinstance(value, os.PathLike):
+    value = os.fspath(value)
   if not isinstance(value, str):
     raise errors.UserError(
       f'{_name(record, name)} is {value!r}; expected text.'
+    )
+  if not re.fullmatch(pattern, value, re.DOTALL):
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r}; expected text like {pattern}.'
+    )
+  set_field(record, name, str(value))
+
+
+def check_type(record, name: str, cls: type) -> None:
+  """Refuses a field that is not of a class.
+
+  Raises:
+    UserError: It is something else.
+  """
+  value = getattr(record, name)
+  if not isinstance(value, cls):
+    raise errors.UserError(
+      f'{_name(record, name)} is {value!r:.80}; expected a {cls.__name__}.'
     )
 
 

@@ -7,12 +7,12 @@ their text is what configurations and flags hold.  No TensorFlow here.
 
 import ast
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tfp_rd import errors
 
-__all__ = ['construct', 'read', 'write']
+__all__ = ['Options', 'construct', 'read', 'write']
 
 
 def read(text: str) -> tuple[str, dict[str, Any]]:
@@ -87,3 +87,42 @@ def write(
     )
   ]
   return f'{record.name}({", ".join(shown)})'
+
+
+class Options(Mapping):
+  """A mapping from names to plain values that never changes.
+
+  It can be hashed, so that records which hold it are keys.
+
+  Args:
+    values: A mapping; values are text, numbers or truths.
+
+  Raises:
+    UserError: A name is none, or a value something else.
+  """
+
+  def __init__(self, values: Mapping[str, Any] = (), /):
+    pairs = dict(values)
+    for name, value in pairs.items():
+      if not (isinstance(name, str) and name.isidentifier()):
+        raise errors.UserError(f'{name!r} is no name of an option.')
+      if not isinstance(value, (str, int, float)):
+        raise errors.UserError(
+          f'option {name} is {value!r}; expected text, a number or a truth.'
+        )
+    self._pairs = tuple(sorted(pairs.items()))
+
+  def __getitem__(self, name: str) -> Any:
+    return dict(self._pairs)[name]
+
+  def __iter__(self) -> Iterator[str]:
+    return (name for name, _ in self._pairs)
+
+  def __len__(self):
+    return len(self._pairs)
+
+  def __hash__(self):
+    return hash(self._pairs)
+
+  def __repr__(self):
+    return f'Options({dict(self._pairs)!r})'

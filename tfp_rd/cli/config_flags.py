@@ -33,7 +33,7 @@ _DEFINE = {
 }
 
 # Fields that are more than one flag each, or follow from the others.
-_BY_OTHER_RULES = ('objective', 'parent', 'warm_start')
+_BY_OTHER_RULES = ('objective', 'options', 'parent', 'warm_start')
 
 
 def define(
@@ -93,9 +93,9 @@ def checked(
     config: As read.
 
   Returns:
-    The configuration: steps capped, architecture in canonical letters, every
-    default of the model named, a source with all of its fields, a user's file
-    by its absolute path and with its digest.
+    The configuration: steps capped, architecture in canonical signs, a user's
+    file by its absolute path and with its digest, and nothing named that the
+    data set has by default.
 
   Raises:
     UserError: There is no such architecture or data set.
@@ -107,25 +107,17 @@ def checked(
   if digest:
     path = pathlib.Path(data.dataset).expanduser().resolve()
     data = dataclasses.replace(data, dataset=str(path), sha256=digest)
-  else:
-    text = dataset_lib.canonical(data.dataset)
-    data = dataclasses.replace(data, dataset=text)
   text = str(architecture_lib.parse(config.model.architecture))
-  traits = dataset_lib.traits(data)
-  model = architecture_lib.resolve(
-    dataclasses.replace(config.model, architecture=text),
-    traits.image_shape,
-    dropout=traits.dropout,
-  )
   steps = config.training.num_steps
-  return dataclasses.replace(
+  config = dataclasses.replace(
     config,
     data=data,
-    model=model,
+    model=dataclasses.replace(config.model, architecture=text),
     training=dataclasses.replace(
       config.training, num_steps=min(steps, cap or steps)
     ),
   )
+  return config.omit_defaults(dataset_lib.traits(data))
 
 
 def _define_record(record, flag_values, omit):

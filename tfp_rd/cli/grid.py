@@ -105,7 +105,7 @@ def _cells(flag_values) -> tuple[config_lib.Config, ...]:
   betas = tuple(map(config_flags.beta, flag_values.validate_betas))
   if not betas:
     return grid.cells()
-  if not any(map(config_lib.is_curve, grid.objectives)):
+  if not any(o.is_curve for o in grid.objectives):
     raise errors.UserError(
       '--validate_betas judge curves of one run; add --one_run_curves, or name '
       'the betas by --betas.'
@@ -129,7 +129,8 @@ def _grid(flag_values) -> grid_lib.Grid:
     flag_values, objectives, default=base.evaluation.eval_betas
   )
   evaluation = dataclasses.replace(base.evaluation, eval_betas=betas)
-  curve = next(filter(config_lib.is_curve, objectives), objectives[0])
+  # Betas at which curves are drawn go with the objective of a curve alone.
+  curve = next((o for o in objectives if o.is_curve), objectives[0])
   grid = dataclasses.replace(
     grid,
     base=dataclasses.replace(base, evaluation=evaluation, objective=curve),
@@ -153,19 +154,22 @@ def _curve_changes(flag_values, grid, base):
   if (base.data, base.model.size) != (grid.base.data, grid.base.model.size):
     # The weight of the loss goes with the decoder, whatever the images are.
     return {
-      decoder: {'weight_power': fields['weight_power']}
-      for decoder, fields in grid.curve_changes.items()
+      decoder: grid_lib.CurveChanges(weight_power=changes.weight_power)
+      for decoder, changes in grid.curve_changes.items()
     }
-  flags = ('num_steps', 'dropout', 'eval_examples', 'eval_samples')
+  flags = ('num_steps', 'dropout', 'eval_train_examples', 'eval_samples')
   given = [name for name in flags if flag_values[name].present]
-  cap = flag_values.max_steps
-  changes = {}
-  for decoder, fields in grid.curve_changes.items():
-    kept = {name: fields[name] for name in fields if name not in given}
-    if cap and 'num_steps' in kept:
-      kept['num_steps'] = min(cap, kept['num_steps'])
-    changes[decoder] = kept
-  return changes
+  return {
+    decoder: _capped(changes.without(given), flag_values.max_steps)
+    for decoder, changes in grid.curve_changes.items()
+  }
+
+
+def _capped(changes, most_steps):
+  if not (most_steps and changes.num_steps):
+    return changes
+  num_steps = min(most_steps, changes.num_steps)
+  return dataclasses.replace(changes, num_steps=num_steps)
 
 
 def _seed(text):
@@ -205,8 +209,10 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
   )
   for error in diverged.values():
     program.say(str(error))
+  if not diverged:
+    return ''
   names = ', '.join(config.name for config in diverged)
-  return names and f'without a result, see above: {names}.'
+  return f'without a result, see above: {names}.'
 
 
 def _train_in_workers(cells, execution, num_workers, progress) -> str:
@@ -216,7 +222,9 @@ def _train_in_workers(cells, execution, num_workers, progress) -> str:
     num_workers=num_workers,
     watch=lambda: progress.look(at_work=True),
   )
-  return dead and (
+  if not dead:
+    return ''
+  return (
     f'{dead} of {num_workers} workers stopped before the end; the same command '
     'goes on where they were.'
   )

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from absl import flags
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
+from tfp_rd import errors
 from tfp_rd import objective as objective_lib
-from tfp_rd.cli import config_flags, program
+from tfp_rd.cli import config_flags
+from tfp_rd.objective import multi_rate, Objective
 from tfp_rd.run import grid as grid_lib
 
 __all__ = [
@@ -39,8 +40,8 @@ def define(flag_values: flags.FlagValues) -> None:
   )
   flags.DEFINE_string(
     'objective',
-    config_lib.Config.objective,
-    "Any objective, as 'target_rate(...)', in the words of its own repr; "
+    repr(config_lib.Config.objective),
+    "Any objective, as 'target_rate(...)', as its repr prints it; "
     "'multi_rate()' trains the curve of all betas.",
     **where,
   )
@@ -55,7 +56,7 @@ def define_several(flag_values: flags.FlagValues) -> None:
   flags.DEFINE_multi_string(
     'objective',
     None,
-    "Any objectives, as 'target_rate(...)', in the words of their own repr.",
+    "Any objectives, as 'target_rate(...)', as their repr prints them.",
     **where,
   )
   flags.DEFINE_boolean(
@@ -76,9 +77,12 @@ def define_several(flag_values: flags.FlagValues) -> None:
 
 
 def read(
-  flag_values: flags.FlagValues, default: Sequence[str], *, batch_size: int
-) -> tuple[str, ...]:
-  """Returns the canonical objectives that the flags name.
+  flag_values: flags.FlagValues,
+  default: Sequence[Objective],
+  *,
+  batch_size: int,
+) -> tuple[Objective, ...]:
+  """Returns the objectives that the flags name.
 
   Args:
     flag_values: Holds the flags of `define` or `define_several`.
@@ -106,8 +110,8 @@ def read(
       '--one_run_curves, or write them inside --objective.'
     )
   if given:
-    return tuple(map(_canonical, given))
-  is_curve = any(map(config_lib.is_curve, default))
+    return tuple(map(objective_lib.parse, given))
+  is_curve = any(o.is_curve for o in default)
   if not (betas or annealing or is_curve):
     return tuple(default)
   return _beta_elbos(flag_values, betas or _betas_of(default))
@@ -115,7 +119,7 @@ def read(
 
 def eval_betas(
   flag_values: flags.FlagValues,
-  objectives: Sequence[str],
+  objectives: Sequence[Objective],
   *,
   default: Sequence[float],
 ) -> tuple[float, ...]:
@@ -131,37 +135,35 @@ def eval_betas(
   Raises:
     UserError: A beta is not one of the curve's.
   """
-  curves = [o for o in objectives if config_lib.is_curve(o)]
+  curves = [o for o in objectives if o.is_curve]
   if not curves:
     return ()
   is_short = not _given(flag_values, 'objective')
   betas = _given(flag_values, 'betas') if is_short else []
   named = set(map(config_flags.beta, betas))
   judged = set(map(config_flags.beta, _given(flag_values, 'validate_betas')))
-  parsed = list(map(objective_lib.parse, curves))
-  for objective in parsed:
+  for objective in curves:
     objective.check_betas(sorted(named | judged))
-  lows, highs = zip(*(o.beta_range for o in parsed), strict=True)
+  lows, highs = zip(*(o.beta_range for o in curves), strict=True)
   usual = {b for b in default if max(lows) <= b <= min(highs)}
   if named or usual:
     return tuple(sorted((named or usual) | judged))
-  own = set(parsed[0].betas())
+  own = set(curves[0].betas())
   return tuple(sorted(own | judged)) if judged - own else ()
 
 
-def check_warm_start(objectives: Sequence[str]) -> None:
+def check_warm_start(objectives: Sequence[Objective]) -> None:
   """Checks that objectives differ in beta, and in nothing else.
 
   Raises:
     UserError: They do not.
   """
   # One that was given twice is one run.
-  calls = [record_text.read(text) for text in dict.fromkeys(objectives)]
-  others = [{**fields, 'beta': None} for _, fields in calls]
-  betas = [fields.get('beta') for _, fields in calls]
+  objectives = list(dict.fromkeys(objectives))
+  betas = [o.beta for o in objectives]
   if (
-    {kind for kind, _ in calls} != {'beta_elbo'}
-    or any(other != others[0] for other in others)
+    None in betas
+    or len({o.label for o in objectives}) > 1
     or len(set(betas)) < len(betas)
   ):
     raise errors.UserError(
@@ -193,7 +195,7 @@ def _given(flag_values, *names):
 def _is_one_run(flag_values, default):
   """Whether curves are trained in one run: as was said, or as is usual."""
   said = _given(flag_values, 'one_run_curves')
-  return said[0] if said else any(map(config_lib.is_curve, default))
+  return said[0] if said else any(o.is_curve for o in default)
 
 
 def _curve(flag_values, batch_size):
@@ -211,14 +213,13 @@ def _curve(flag_values, batch_size):
     # The most groups that divide the batch.
     sizes = range(1, _NUM_GROUPS)
     given['num_groups'] = max(n for n in sizes if batch_size % n == 0)
-  fields = ', '.join(f'{name}={value!r}' for name, value in given.items())
-  return _canonical(f'multi_rate({fields})')
+  return multi_rate.MultiRate(**given)
 
 
 def _betas_of(default):
-  if any(map(config_lib.is_curve, default)):
+  if any(o.is_curve for o in default):
     return _SEPARATE_BETAS
-  return [record_text.read(text)[1]['beta'] for text in default]
+  return [o.beta for o in default]
 
 
 def _beta_elbos(flag_values, betas):
@@ -230,9 +231,3 @@ def _beta_elbos(flag_values, betas):
   return grid_lib.beta_elbos(
     map(config_flags.beta, betas), kl_annealing_steps=steps
   )
-
-
-def _canonical(text):
-  if record_text.read(text)[0] in objective_lib.names():
-    program.tensorflow()  # `parse` brings it; a misspelt name does not.
-  return repr(objective_lib.parse(text))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import tqdm
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
+from tfp_rd import errors
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['Progress']
@@ -95,7 +95,7 @@ class Progress:
       return
     with contextlib.suppress(errors.UserError):
       points = run.points('test')
-      beta = min(points, key=lambda beta: abs(math.log(beta)))
+      beta = min(points, key=lambda b: abs(math.log(b or 1.0)))
       where = f' at beta {beta:g}' if len(points) > 1 else ''
       print(
         f'{len(self._done)}/{len(self._runs)}  {_label(run.config)}{where}: '
@@ -115,10 +115,10 @@ class Progress:
 
 
 def _label(config: config_lib.Config) -> str:
-  kind, fields = record_text.read(config.objective)
-  beta = f'beta {fields["beta"]:g}' if 'beta' in fields else kind
+  beta = config.objective.beta
+  label = config.objective.label if beta is None else f'beta {beta:g}'
   seed = f' seed {config.seed}' if config.seed else ''
-  return f'{config.model.architecture} {beta}{seed}'
+  return f'{config.model.architecture} {label}{seed}'
 
 
 def _steps(run):

@@ -74,7 +74,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   order = np.random.RandomState(flag_values.seed).permutation(len(test))
   images = test[order[: flag_values.num_images]]
   beta = flag_values.beta
-  if beta is None and config_lib.is_curve(run.config.objective):
+  if beta is None and run.config.objective.is_curve:
     beta = min(run.points('test'), key=lambda b: abs(math.log(b)))
   draws = _draw(experiment.restore(run, beta), images, seed=flag_values.seed)
   figure = picture(images, *draws, title=_title(run.config, beta))

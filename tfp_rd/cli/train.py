@@ -75,7 +75,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   execution = config_flags.read(flag_values, config_lib.Execution())
   run = _done(config, execution)
   rows = [
-    ((split, f'{beta:g}'), point)
+    ((split, '' if beta is None else f'{beta:g}'), point)
     for split in point_table.SPLITS
     for beta, point in run.points(split).items()
   ]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
+from tfp_rd import errors
 from tfp_rd.curve import row as row_lib
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
@@ -68,7 +68,7 @@ class Curve:
     """Return which points, `[P]`, are of a run that trained a whole curve."""
     # Curves from elsewhere do not tell.
     objectives = self.results.get('objective', ('',) * len(self))
-    return np.array([config_lib.is_curve(o) for o in objectives], bool)
+    return np.array([o.startswith('multi_rate') for o in objectives], bool)
 
   def one_run_lines(self) -> list[np.ndarray]:
     """Return the places of each one-run curve's points, curve by curve."""
@@ -110,18 +110,28 @@ def collect(root: atomic_file.Path) -> Collection:
     UserError: There is no such folder.
   """
   found, corrupt, infeasible = {}, [], []
-  for run in run_lib.runs_below(root):
+  settings = {}
+  for run in run_lib.runs_below(root, on_refused=corrupt.append):
     if run.is_done and run.config not in found:
       try:
         found[run.config] = row_lib.rows(run)
+        settings[run.config] = _settings(run)
         infeasible += row_lib.infeasible(run, found[run.config])
       except errors.UserError as e:
         corrupt.append(str(e))
   by_data = collections.defaultdict(dict)
   for config in found:
-    by_data[config.data][config] = found[config]
-  curves = {data: _curves(by_data[data]) for data in by_data}
+    by_data[config.data.key][config] = found[config]
+  curves = {
+    runs_data(runs): _curves(runs, [settings[c] for c in runs])
+    for runs in by_data.values()
+  }
   return Collection(curves, len(found), tuple(corrupt), tuple(infeasible))
+
+
+def runs_data(runs):
+  """The data set of runs that share one; a file by its first path."""
+  return next(iter(runs)).data
 
 
 def load_curves(
@@ -155,9 +165,8 @@ def load_curves(
   return found.curves[choice[0]]
 
 
-def _curves(runs):
+def _curves(runs, settings):
   """Groups the rows of each run's config: by family, then all but the seed."""
-  settings = [_settings(config) for config in runs]
   differs = {k: len({s[k] for s in settings}) > 1 for k in settings[0]}
   varied = [k for k in differs if differs[k] or k in _SETTINGS]
   families = collections.defaultdict(lambda: collections.defaultdict(dict))
@@ -175,17 +184,14 @@ def _curves(runs):
   )
 
 
-def _settings(config) -> dict[str, Any]:
-  kind, fields = record_text.read(config.objective)
-  told = ', '.join(f'{k}={v!r}' for k, v in fields.items() if k != 'beta')
-  settings = {'objective': f'{kind}({told})' if told else kind}
+def _settings(run) -> dict[str, Any]:
+  config = run.config
+  settings = {'objective': config.objective.label}
   settings['warm_start'] = config.warm_start
-  for part in (config.model, config.training, config.evaluation):
+  for part in (run.model_settings, config.training, config.evaluation):
     settings |= vars(part)
-  for name in (
-    'architecture',
-    'eval_betas',
-  ):  # Which points, not what they are.
+  # Which points there are, not what they are; and a mapping of its own.
+  for name in ('architecture', 'eval_betas', 'options'):
     del settings[name]
   return settings
 

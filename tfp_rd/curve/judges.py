@@ -8,8 +8,7 @@ import dataclasses
 import statistics
 from collections.abc import Iterable
 
-from tfp_rd import config as config_lib
-from tfp_rd import errors, record_text
+from tfp_rd import errors
 from tfp_rd.curve import families
 from tfp_rd.run import directory as run_lib
 
@@ -39,7 +38,7 @@ def compare_runs(
   # The copy of a run is no other seed.
   runs = list({run.config: run for run in runs}.values())
   judged, judges = {}, {}
-  for curve in (r for r in runs if config_lib.is_curve(r.config.objective)):
+  for curve in (r for r in runs if r.config.objective.is_curve):
     name = curve.config.model.architecture
     found = _judges(curve, runs)
     if found and name not in judged:
@@ -84,15 +83,14 @@ def _worth(runs):
 
 
 def _is_separate(config):
-  kind, fields = record_text.read(config.objective)
-  return kind == 'beta_elbo' and set(fields) <= {'beta'} and not config.parent
+  return config.objective.is_plain and not config.parent
 
 
 def _shared(run):
   """Returns what a curve and its judges have in common."""
   config = run.config
   return (
-    config.data,
+    config.data.key,
     dataclasses.replace(config.model, dropout=0.0),
     dataclasses.replace(config.training, num_steps=1),
     run.result.get('test_images_sha256', run.path),

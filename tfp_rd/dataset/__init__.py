@@ -11,14 +11,29 @@ import difflib
 import hashlib
 import importlib
 import pathlib
+from typing import Optional, TYPE_CHECKING
 
-from tfp_rd import config as config_lib
-from tfp_rd import errors
+from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
-from tfp_rd.dataset import images, sources
+from tfp_rd.dataset import images
 from tfp_rd.dataset.images import Dataset
 
-__all__ = ['Dataset', 'canonical', 'fingerprint', 'load', 'names', 'traits']
+if TYPE_CHECKING:
+  from tfp_rd import config as config_lib
+
+__all__ = [
+  'Dataset',
+  'canonical',
+  'fingerprint',
+  'fingerprint_if_any',
+  'known_traits',
+  'load',
+  'names',
+  'short',
+  'traits',
+]
+
+_SOURCES = 'tfp_rd.dataset.sources'
 
 _SETS = {
   'digits': 'tfp_rd.dataset.digits',
@@ -44,10 +59,23 @@ def canonical(name: str) -> str:
   Raises:
     UserError: It is a source that cannot be.
   """
-  return repr(source_lib.parse(name)) if source_lib.is_source(name) else name
+  if not source_lib.is_source(name):
+    return name
+  return record_text.write(source_lib.parse(name), whole=True)
 
 
-def load(data: config_lib.DataConfig, *, data_dir: str = '') -> Dataset:
+def short(name: str) -> str:
+  """Returns a set's text without what has its default, for its identity.
+
+  Args:
+    name: As `DataConfig.dataset`.
+  """
+  if not source_lib.is_source(name):
+    return name
+  return record_text.write(source_lib.parse(name), only_changed=True)
+
+
+def load(data: 'config_lib.DataConfig', *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
@@ -108,7 +136,15 @@ def fingerprint(path_or_name: str) -> str:
   return digest.hexdigest()
 
 
-def traits(data: config_lib.DataConfig) -> images.Traits:
+def fingerprint_if_any(path_or_name: str) -> str:
+  """Returns the SHA-256 of a user's file that can be read, else `''`."""
+  try:
+    return fingerprint(path_or_name)
+  except errors.UserError:
+    return ''  # What is wrong is said when the images are wanted.
+
+
+def traits(data: 'config_lib.DataConfig') -> images.Traits:
   """Returns what is known of a set without its images.
 
   Args:
@@ -119,10 +155,21 @@ def traits(data: config_lib.DataConfig) -> images.Traits:
 
   Costs nothing for a set with a name, and one reading of a user's file.
   """
-  module = _module(data.dataset)
-  if _is_file(data.dataset):
-    return images.traits_of(module.load(data))
-  return module.traits(data) if module is sources else module.TRAITS
+  known = known_traits(data.dataset)
+  if known is not None:
+    return known
+  return images.traits_of(_module(data.dataset).load(data))
+
+
+def known_traits(name: str) -> Optional[images.Traits]:
+  """Returns what a set's name alone tells of it; `None` for a user's file.
+
+  Args:
+    name: As `DataConfig.dataset`; unknown names are `None` too.
+  """
+  if source_lib.is_source(name):
+    return _module(name).traits(name)
+  return _module(name).TRAITS if name in _SETS else None
 
 
 def _suffix(name):
@@ -135,7 +182,7 @@ def _is_file(name):
 
 def _module(name):
   if source_lib.is_source(name):
-    return sources
+    return importlib.import_module(_SOURCES)
   path = _SETS.get(name) or _FILES.get(_suffix(name))
   if path is None:
     close = difflib.get_close_matches(name.partition('(')[0], names(), n=1)

@@ -20,16 +20,16 @@ _ROWS_OF_HALVES = 2**17
 _TRAIN_SEED, _VALIDATION_SEED, _TEST_SEED = range(3)
 
 
-def traits(data) -> images.Traits:
+def traits(name) -> images.Traits:
   """Returns what is known of the set; its side is the source's.
 
   Args:
-    data: `data.dataset` is the text of a source.
+    name: The text of a source.
 
   Raises:
     UserError: There is no such source.
   """
-  source = source_lib.parse(data.dataset)
+  source = source_lib.parse(name)
   return images.Traits(
     (source.side, source.side, 1), num_classes=source.num_labels, dynamic=True
   )

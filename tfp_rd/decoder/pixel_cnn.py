@@ -190,7 +190,7 @@ def build(spec, *, seed):
   return PixelCNN(
     spec.latent_size,
     spec.image_shape,
-    conditioning=spec.conditioning,
+    conditioning=spec.latent_input,
     **SIZES[spec.size],
     condition_size=spec.condition_size,
     dropout=spec.dropout,

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run is a directory, and nothing but its files says how far it is.
 
-    config.json    what it is; its hash is part of the directory's name
-    metrics.csv    what was seen on the way
-    checkpoint/    from where it goes on
+    config.json    what it is; its digest is part of the directory's name
+    metrics.csv    what was measured during training
+    checkpoint/    from where it goes on, and the kept weights
     examples.npz   rate and distortion of each test image, in nats
     result.json    written last and renamed into place: the run is done
 
-No TensorFlow here: reports read runs with NumPy alone.
+Every JSON file ends with a digest of the rest; `result.json` also names the
+digests of the other files.  No TensorFlow here: reports read runs with NumPy.
 """
 
 import contextlib
 import dataclasses
-import json
+import hashlib
+import io
+import os
 import pathlib
-import zipfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 import numpy as np
@@ -23,7 +26,7 @@ import numpy as np
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd.run import atomic_file
+from tfp_rd.run import atomic_file, sealed
 from tfp_rd.run import metrics as metrics_lib
 
 __all__ = [
@@ -33,7 +36,10 @@ __all__ = [
   'lock',
   'parent_of',
   'runs_below',
+  'write_config',
 ]
+
+SPLITS = ('train', 'validation', 'test')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,30 +69,50 @@ class Run:
     """The record of `result.json`, checked.
 
     Raises:
-      UserError: The file is missing, no JSON, or not of the schema.
+      UserError: The file is missing, damaged, not of the schema, or the result
+        of another run.
     """
     path = self.path / 'result.json'
     try:
-      result = json.loads(path.read_text())
-      for entry in result['points']:
-        for split in ('train', 'validation', 'test'):
-          point_lib.Point.from_dict(entry[split])
-        float(entry['beta'])
-      if result['schema'] != 1:
-        raise ValueError(f'schema {result["schema"]}')
-      return result
+      result = sealed.read_json(path)
+      _check_result(result)
+      config = config_lib.Config.from_dict(result['config'])
     except FileNotFoundError as e:
       raise errors.UserError(
         f'{self.path} has no result yet; run the same command again to finish '
         'it.'
       ) from e
     except (ValueError, KeyError, TypeError, AttributeError) as e:
+      if isinstance(e, errors.UserError) and str(path) in str(e):
+        raise
       raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
+    if config.digest != self.config.digest:
+      raise errors.UserError(
+        f'{path} is the result of another run, {config.name}; move it there.'
+      )
+    return result
 
-  def points(self, split: str) -> dict[float, point_lib.Point]:
-    """Returns the point of `split` at each beta."""
+  @property
+  def model_settings(self) -> config_lib.ModelConfig:
+    """The settings of the model of a finished run, every default named."""
+    return self.config.complete_model(self.result['image_shape'])
+
+  @property
+  def evaluation(self) -> config_lib.EvaluationConfig:
+    """How the result was evaluated."""
+    return config_lib.Config.from_dict(self.result['config']).evaluation
+
+  def points(self, split: str) -> dict[Optional[float], point_lib.Point]:
+    """Returns the point of `split` at each beta.
+
+    Args:
+      split: `'train'`, `'validation'` or `'test'`.
+
+    Returns:
+      Mapping from beta to point; the key is `None` for a run that has no beta.
+    """
     return {
-      float(entry['beta']): point_lib.Point.from_dict(entry[split])
+      entry['beta']: point_lib.Point.from_dict(entry[split])
       for entry in self.result['points']
     }
 
@@ -97,18 +123,67 @@ class Run:
 
   @property
   def examples(self) -> Mapping[str, np.ndarray]:
-    """Arrays of `examples.npz`: `beta [P]`; of the test split `rate_nats` and
-    `distortion_nats` `[P, N]`, and `log_prob_nats [N]`, log p*(x) of a source.
+    """Arrays of the test split, image by image.
+
+    `beta [P]`, NaN for a point without; `rate_nats` and `distortion_nats`
+    `[P, N]`; `log_prob_nats [N]`, log p*(x) of a source; `weights_sha256`,
+    where it is known.
 
     Raises:
-      UserError: The file is missing or cannot be read.
+      UserError: The file that the result names is missing or damaged.
     """
-    path = self.path / 'examples.npz'
-    try:
-      with np.load(path) as arrays:
-        return dict(arrays)
-    except (OSError, ValueError, zipfile.BadZipFile) as e:
-      raise errors.UserError(f'{path} cannot be read ({e!r:.80}).') from e
+    expected = self.result['examples_sha256']
+    content = self._examples_file(expected).read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected:
+      raise errors.UserError(
+        f'{self.path / "examples.npz"} is corrupt (it does not have the digest '
+        'that result.json names).'
+      )
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+      return dict(arrays)
+
+  def _examples_file(self, expected):
+    # What was evaluated later is named by its digest.
+    for name in (f'examples_{expected[:8]}.npz', 'examples.npz'):
+      if (self.path / name).is_file():
+        return self.path / name
+    raise errors.UserError(f'{self.path / "examples.npz"} is not there.')
+
+  def satisfies(self, wanted: config_lib.EvaluationConfig) -> bool:
+    """Whether the result has all betas, draws and images that are wanted.
+
+    Args:
+      wanted: How the run is to be evaluated.
+
+    Raises:
+      UserError: The result cannot be read.
+    """
+    return self.union(wanted) == self.evaluation and not self.missing(wanted)
+
+  def union(
+    self, wanted: config_lib.EvaluationConfig
+  ) -> config_lib.EvaluationConfig:
+    """Returns the evaluation that has what is there and what is wanted.
+
+    The betas are left out; `missing` lists those.
+    """
+    there = self.evaluation
+    return config_lib.EvaluationConfig(
+      eval_samples=max(there.eval_samples, wanted.eval_samples),
+      eval_examples=_more(there.eval_examples, wanted.eval_examples),
+      eval_train_examples=_more(
+        there.eval_train_examples, wanted.eval_train_examples
+      ),
+      eval_betas=there.eval_betas,
+    )
+
+  def missing(self, wanted: config_lib.EvaluationConfig) -> tuple[float, ...]:
+    """Returns the wanted betas of a curve that the result has not."""
+    if not self.config.objective.is_curve:
+      return ()
+    betas = wanted.eval_betas or self.config.objective.betas()
+    there = self.points('test')
+    return tuple(beta for beta in betas if beta not in there)
 
 
 def load_run(path: atomic_file.Path) -> Run:
@@ -121,21 +196,28 @@ def load_run(path: atomic_file.Path) -> Run:
     The run.
 
   Raises:
-    UserError: The directory holds no run.
+    UserError: The directory holds no run, or its name is not that of the
+      configuration in it.
   """
   path = pathlib.Path(path)
+  file = path / 'config.json'
   try:
-    text = (path / 'config.json').read_text()
+    config = config_lib.Config.from_dict(sealed.read_json(file))
   except (FileNotFoundError, NotADirectoryError) as e:
     raise errors.UserError(
       f'{path} is not the directory of a run: it holds no config.json.'
     ) from e
-  try:
-    return Run(path, config_lib.Config.from_json(text))
   except errors.UserError as e:
+    if str(file) not in str(e):
+      e = errors.UserError(f'{file} is {e}')
+    raise errors.UserError(f'{e} Move that directory away.') from e
+  name = os.path.basename(os.path.abspath(path))
+  if not name.endswith(f'_{config.identity}'):
     raise errors.UserError(
-      f'{path / "config.json"} is {e}; move that directory away.'
-    ) from e
+      f'{path} holds the configuration of {config.name}; give the directory '
+      'that name, or move it away.'
+    )
+  return Run(path, config)
 
 
 def parent_of(run: Run) -> Optional[Run]:
@@ -151,8 +233,17 @@ def parent_of(run: Run) -> Optional[Run]:
   return None
 
 
-def runs_below(root: atomic_file.Path) -> list[Run]:
+def runs_below(
+  root: atomic_file.Path,
+  *,
+  on_refused: Callable[[str], Any] = warnings.warn,
+) -> list[Run]:
   """Returns every run below `root`, or `root` itself, by name.
+
+  Args:
+    root: A folder with runs at any depth.
+    on_refused: Is called with a sentence for each directory of a run that
+      cannot be read; other files of the name `config.json` are passed over.
 
   Raises:
     UserError: There is no such directory.
@@ -162,11 +253,26 @@ def runs_below(root: atomic_file.Path) -> list[Run]:
     raise errors.UserError(
       f'{root} is not a directory; name a run, or the folder that holds runs.'
     )
-  return [load_run(p.parent) for p in sorted(root.rglob('config.json'))]
+  runs = []
+  for file in sorted(root.rglob('config.json')):
+    try:
+      runs.append(load_run(file.parent))
+    except errors.UserError as e:
+      if os.path.basename(os.path.abspath(file.parent)).startswith('run_'):
+        on_refused(str(e))
+  return runs
 
 
 def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:
   """Makes, or finds again, the directory of `config` below `root`.
+
+  Args:
+    root: The folder that holds one folder a run.
+    config: What the run is.
+
+  Returns:
+    The run; its `config` is the one given, however the run on disk was
+    evaluated.
 
   Raises:
     UserError: The directory holds another configuration.
@@ -174,15 +280,24 @@ def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:
   """
   path = pathlib.Path(root) / config.name
   path.mkdir(parents=True, exist_ok=True)
-  file = path / 'config.json'
-  if file.exists() and load_run(path).config.identity != config.identity:
+  run = Run(path, config)
+  if not (path / 'config.json').exists():
+    write_config(run)
+  elif load_run(path).config.digest != config.digest:
     raise errors.UserError(
       f'{path} holds a run of another configuration; name another run_root or '
       'move that directory away.'
     )
-  if not file.exists() or file.read_text() != config.to_json():
-    atomic_file.write_atomically(file, config.to_json())
-  return Run(path, config)
+  return run
+
+
+def write_config(run: Run) -> None:
+  """Writes `config.json`, every field named.
+
+  Raises:
+    OSError: It cannot be written.
+  """
+  sealed.write_json(run.path / 'config.json', run.config.to_dict())
 
 
 @contextlib.contextmanager
@@ -190,7 +305,7 @@ def lock(run: Run) -> Iterator[None]:
   """Holds the run for this process; the system lets go if the process dies.
 
   Raises:
-    UserError: Another process holds it.
+    HeldBack: Another process holds it.
   """
   import fcntl  # Not on every platform; needed only to train.
 
@@ -198,8 +313,30 @@ def lock(run: Run) -> Iterator[None]:
     try:
       fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as e:
-      raise errors.UserError(
+      raise errors.HeldBackError(
         f'{run.path} is being trained by another process; wait for it, or '
-        'choose another seed or run_root.'
+        'choose another seed or run_root.',
+        for_now=True,
       ) from e
     yield
+
+
+def _check_result(result):
+  """Refuses a result that is not of the schema."""
+  if result['schema'] != 1:
+    raise ValueError(f'schema {result["schema"]}')
+  if not result['points']:
+    raise ValueError('no points')
+  for entry in result['points']:
+    for split in SPLITS:
+      point_lib.Point.from_dict(entry[split])
+    beta = entry['beta']
+    if beta is not None and not (isinstance(beta, float) and beta > 0):
+      raise ValueError(f'beta {beta!r}')
+  if len(str(result['examples_sha256'])) != 64:
+    raise ValueError('no digest of examples.npz')
+
+
+def _more(there, wanted):
+  """Returns the larger of two caps, of which `None` is none."""
+  return None if there is None or wanted is None else max(there, wanted)

@@ -6,31 +6,69 @@ Which of them are left to do `tfp_rd.run.pending` says.  No TensorFlow here.
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Optional
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
+from tfp_rd import field
+from tfp_rd import objective as objective_lib
+from tfp_rd.objective.beta_elbo import BetaElbo
+from tfp_rd.objective.objective import Objective
 
-__all__ = ['beta_elbos', 'Grid']
+__all__ = ['beta_elbos', 'CurveChanges', 'Grid']
 
 
 def beta_elbos(
   betas: Iterable[float], *, kl_annealing_steps: int = 0
-) -> tuple[str, ...]:
-  """Writes the beta-ELBO of each beta as `repr` of the objective does.
+) -> tuple[BetaElbo, ...]:
+  """Returns the beta-ELBO of each beta.
 
   Args:
     betas: The weights of the rate.
     kl_annealing_steps: Steps over which the weight grows from 0 to beta.
-
-  Returns:
-    One canonical text a beta.
   """
-  more = (
-    f', kl_annealing_steps={kl_annealing_steps}' if kl_annealing_steps else ''
+  return tuple(
+    BetaElbo(beta, kl_annealing_steps=kl_annealing_steps) for beta in betas
   )
-  return tuple(f'beta_elbo(beta={float(beta)!r}{more})' for beta in betas)
+
+
+@dataclasses.dataclass(frozen=True)
+class CurveChanges:
+  """What curves of one decoder have other than the base; `None` is the base's.
+
+  Attributes:
+    num_steps: Of `TrainingConfig`.
+    dropout: Of `ModelConfig`.
+    eval_samples: Of `EvaluationConfig`.
+    eval_train_examples: Likewise.
+    weight_power: Of the objective, where that has its default.
+  """
+
+  num_steps: Optional[int] = None
+  dropout: Optional[float] = None
+  eval_samples: Optional[int] = None
+  eval_train_examples: Optional[int] = None
+  weight_power: Optional[float] = None
+
+  def without(self, names: Collection[str]) -> 'CurveChanges':
+    """Returns the changes but for those of some fields."""
+    return dataclasses.replace(self, **dict.fromkeys(names))
+
+  def apply(self, config: config_lib.Config) -> config_lib.Config:
+    """Returns a configuration with these changes."""
+    changes = dataclasses.asdict(self)
+    changes = {k: v for k, v in changes.items() if v is not None}
+    objective = config.objective
+    if changes.get('weight_power') and not objective.weight_power:
+      objective = dataclasses.replace(objective, weight_power=self.weight_power)
+    return dataclasses.replace(
+      config,
+      objective=objective,
+      model=_changed(config.model, changes),
+      training=_changed(config.training, changes),
+      evaluation=_changed(config.evaluation, changes),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,22 +78,32 @@ class Grid:
   Attributes:
     base: What all runs share.
     architectures: Three signs each, as in `'-+v'`.
-    objectives: Canonical texts, as in `'beta_elbo(beta=0.5)'`.
+    objectives: Records, or their texts.
     seeds: Integers.
-    curve_changes: For one-run curves, by the sign of the decoder, fields of
-      training, model, evaluation and objective that are not those of the base.
+    curve_changes: By the sign of the decoder, what its curves have other than
+      the base.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
+
+  Raises:
+    UserError: An objective cannot be read.
   """
 
   base: config_lib.Config = config_lib.Config()
   architectures: tuple[str, ...] = tuple(map(str, architecture_lib.ALL))
-  objectives: tuple[str, ...] = beta_elbos((0.1, 0.3, 1, 3))
+  objectives: tuple[Objective, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
-  curve_changes: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+  curve_changes: Mapping[str, CurveChanges] = dataclasses.field(
     default_factory=dict
   )
   warm_start: str = ''
+
+  def __post_init__(self):
+    objectives = [
+      objective_lib.parse(o) if isinstance(o, str) else o
+      for o in self.objectives
+    ]
+    field.set_field(self, 'objectives', tuple(objectives))
 
   def cells(self) -> tuple[config_lib.Config, ...]:
     """Returns the runs, in the order in which they are best done.
@@ -92,31 +140,19 @@ class Grid:
 
   def _cell(self, seed, architecture, objective):
     decoder = architecture_lib.parse(architecture).decoder
-    is_curve = config_lib.is_curve(objective)
-    changes = self.curve_changes.get(decoder, {}) if is_curve else {}
-    return dataclasses.replace(
+    evaluation = self.base.evaluation
+    if not objective.is_curve:
+      evaluation = dataclasses.replace(evaluation, eval_betas=())
+    config = dataclasses.replace(
       self.base,
-      model=_changed(
-        self.base.model, {'architecture': architecture, **changes}
-      ),
-      training=_changed(self.base.training, changes),
-      evaluation=_changed(self.base.evaluation, changes)
-      if is_curve
-      else _without_betas(self.base),
-      objective=_with_weight(objective, changes.get('weight_power')),
+      model=dataclasses.replace(self.base.model, architecture=architecture),
+      evaluation=evaluation,
+      objective=objective,
       seed=seed,
     )
-
-
-def _with_weight(objective, weight_power):
-  """Returns the text with a last field, as the objective's repr has it."""
-  if not weight_power or 'weight_power' in objective:
-    return objective
-  return f'{objective[:-1]}, weight_power={weight_power!r})'
-
-
-def _without_betas(config):
-  return dataclasses.replace(config.evaluation, eval_betas=())
+    if not objective.is_curve or decoder not in self.curve_changes:
+      return config
+    return self.curve_changes[decoder].apply(config)
 
 
 def _changed(record, changes):

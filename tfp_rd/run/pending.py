@@ -24,13 +24,13 @@ Cells = Sequence[config_lib.Config]
 
 
 def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:
-  """Returns the cells without a readable result, in their order.
+  """Returns the cells without a result that has what they ask, in order.
 
   Args:
-    cells: Runs.
+    cells: Runs, with the evaluation that is wanted of them.
     run_root: The folder that holds one folder a run.
   """
-  return [cell for cell in cells if not _is_readable(_run(cell, run_root))]
+  return [cell for cell in cells if not _is_finished(_run(cell, run_root))]
 
 
 def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
@@ -66,7 +66,7 @@ def train_pending(
   execute: Callable[[run_lib.Run], object],
   on_wait: Callable[[Cells], object] = lambda held: None,
   poll_s: float = 2.0,
-) -> dict[config_lib.Config, ArithmeticError]:
+) -> dict[config_lib.Config, Exception]:
   """Trains every cell without a result, sharing them with other processes.
 
   A run that another process holds is passed over and looked at again at the
@@ -82,18 +82,18 @@ def train_pending(
     poll_s: Seconds between two looks at them.
 
   Returns:
-    The error of each cell whose training diverged, or that has no parent to
-    start from; the others go on.
+    The error of each cell whose training diverged, that has no parent to start
+    from, or that this process cannot go on with; the others go on.
 
   Raises:
     UserError: A run was refused.
     OSError: Something cannot be written.
   """
-  diverged: dict[config_lib.Config, ArithmeticError] = {}
+  diverged: dict[config_lib.Config, Exception] = {}
   left = pending(cells, run_root)
   _refuse_orphans(left, run_root)
   while left:
-    left = [c for c in left if _is_held_back(c, run_root, execute, diverged)]
+    left = [c for c in left if _waits(c, run_root, execute, diverged)]
     if left:
       on_wait(left)
       time.sleep(poll_s)
@@ -114,51 +114,76 @@ def _refuse_orphans(left, run_root):
       )
 
 
-def _is_held_back(cell, run_root, execute, diverged):
-  """Trains one cell, unless it waits for another process or its parent."""
-  reasons = {failed.identity: e for failed, e in diverged.items()}
-  if cell.parent in reasons:
-    # Of a chain each names what went wrong at its beginning.
-    cause = reasons[cell.parent].__cause__ or reasons[cell.parent]
-    diverged[cell] = ArithmeticError(
-      f'{cell.name} starts from {cell.parent}, which has no result: {cause}'
-    )
-    diverged[cell].__cause__ = cause
-    return False
+def _waits(cell, run_root, execute, failed):
+  """Trains one cell; returns whether it waits for a process or its parent."""
   if cell.parent:
-    parent = run_lib.parent_of(_run(cell, run_root))
-    if parent is None:
-      return True
-    if not parent.has_weights:
-      diverged[cell] = ArithmeticError(
-        f'{cell.name} starts from {parent.path.name}, which has no weights '
-        'there; remove its result.json to train it again.'
-      )
+    refused = _refused_by_parent(cell, run_root, failed)
+    if refused is not None:
+      failed[cell] = refused
       return False
-  run = run_lib.create_run(run_root, cell)
-  if run.is_done:
+    if run_lib.parent_of(_run(cell, run_root)) is None:
+      return True
+  try:
+    run = run_lib.create_run(run_root, cell)
+  except errors.UserError as e:  # Its config.json is damaged.
+    failed[cell] = e
+    return False
+  if _is_finished(run):
     return False
   try:
     execute(run)
-  except ArithmeticError as e:
-    diverged[cell] = e
-  except errors.UserError as e:
-    # How `run.lock` refuses.  Trying the lock here instead would be in the way
-    # of another process that is about to take it.
-    if isinstance(e.__cause__, BlockingIOError):
+  except FloatingPointError as e:  # The training diverged.
+    failed[cell] = e
+  except errors.HeldBackError as e:
+    # Trying the lock here instead would be in the way of another process that
+    # is about to take it.
+    if e.for_now:
       return True
-    raise
+    failed[cell] = e
   return False
+
+
+def _refused_by_parent(cell, run_root, failed):
+  """Returns why a cell has nothing to start from, or `None`."""
+  reasons = {other.identity: e for other, e in failed.items()}
+  if cell.parent in reasons:
+    # Of a chain each names what went wrong at its beginning.
+    cause = reasons[cell.parent].__cause__ or reasons[cell.parent]
+    error = errors.HeldBackError(
+      f'{cell.name} starts from {cell.parent}, which has no result: {cause}'
+    )
+    error.__cause__ = cause
+    return error
+  parent = run_lib.parent_of(_run(cell, run_root))
+  if parent is not None and not parent.has_weights:
+    return errors.HeldBackError(
+      f'{cell.name} starts from {parent.path.name}, which has no weights '
+      'there; remove its result.json to train it again.'
+    )
+  return None
+
+
+def _is_finished(run):
+  """Whether a run's files can be read and have what its record asks."""
+  try:
+    return (
+      run.is_done
+      and _has_examples(run)
+      and run.satisfies(run.config.evaluation)
+    )
+  except errors.UserError:
+    return False
 
 
 def _is_readable(run):
   try:
-    # What is held against a known entropy needs its images, too.
-    return bool(run.result) and (
-      'entropy_nats' not in run.result or bool(run.examples)
-    )
+    return _has_examples(run)
   except errors.UserError:
     return False
+
+
+def _has_examples(run):
+  return bool(run.result) and bool(run.examples)
 
 
 def _run(cell, run_root):

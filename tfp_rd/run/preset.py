@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grids by name: a first look, the plane, its judges, and the paper's own."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from tfp_rd import config
+from tfp_rd.objective.multi_rate import MultiRate
 from tfp_rd.run import grid
 
 __all__ = ['PRESETS']
@@ -30,9 +32,12 @@ _PAPER_BETAS = (
 )
 
 # All betas of a family in one network.
-_CURVE = ('multi_rate(beta_min=0.05)',)
+_CURVE = (MultiRate(beta_min=0.05),)
 # Which betas a decoder would starve; see docs/one_run_curves.md.
-_WEIGHTS = {'-': {'weight_power': -0.5}, '+': {'weight_power': 0.15}}
+_WEIGHTS = {
+  '-': grid.CurveChanges(weight_power=-0.5),
+  '+': grid.CurveChanges(weight_power=0.15),
+}
 _DIGITS = config.Config(training=config.TrainingConfig(num_steps=3000))
 
 PRESETS: Mapping[str, grid.Grid] = {
@@ -44,7 +49,9 @@ PRESETS: Mapping[str, grid.Grid] = {
     ),
     objectives=_CURVE,
     curve_changes={
-      decoder: {**weight, 'eval_examples': 300, 'eval_samples': 4}
+      decoder: dataclasses.replace(
+        weight, eval_train_examples=300, eval_samples=4
+      )
       for decoder, weight in _WEIGHTS.items()
     },
   ),
@@ -55,13 +62,15 @@ PRESETS: Mapping[str, grid.Grid] = {
     _DIGITS,
     objectives=_CURVE,
     curve_changes={
-      '-': {**_WEIGHTS['-'], 'num_steps': 1600, 'eval_examples': 300},
-      '+': {
-        **_WEIGHTS['+'],
-        'num_steps': 1700,
-        'dropout': 0.45,
-        'eval_examples': 300,
-      },
+      '-': grid.CurveChanges(
+        weight_power=-0.5, num_steps=1600, eval_train_examples=300
+      ),
+      '+': grid.CurveChanges(
+        weight_power=0.15,
+        num_steps=1700,
+        dropout=0.45,
+        eval_train_examples=300,
+      ),
     },
   ),
   'separate': grid.Grid(_DIGITS, curve_changes=_WEIGHTS),

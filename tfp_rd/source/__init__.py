@@ -13,22 +13,26 @@ A source is a frozen dataclass of plain numbers, and
 table.  No TensorFlow here.
 """
 
-from typing import Union
+import importlib
+from typing import TYPE_CHECKING, Union
 
 from tfp_rd import errors, record_text
 from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import Draws
 from tfp_rd.source.enumeration import check_enumerable, every_image
-from tfp_rd.source.factors import Factors
-from tfp_rd.source.ising import Ising
-from tfp_rd.source.templates import Templates
+
+if TYPE_CHECKING:
+  from tfp_rd.source.factors import Factors
+  from tfp_rd.source.ising import Ising
+  from tfp_rd.source.templates import Templates
+
+  Source = Union[Factors, Ising, Templates]
 
 __all__ = [
   'Draws',
   'Estimate',
   'Factors',
   'Ising',
-  'Source',
   'Templates',
   'check_enumerable',
   'every_image',
@@ -37,9 +41,18 @@ __all__ = [
   'parse',
 ]
 
-Source = Union[Factors, Ising, Templates]
+_CLASSES = {
+  'templates': ('tfp_rd.source.templates', 'Templates'),
+  'factors': ('tfp_rd.source.factors', 'Factors'),
+  'ising': ('tfp_rd.source.ising', 'Ising'),
+}
 
-_CLASSES = {cls.name: cls for cls in (Templates, Factors, Ising)}
+
+def __getattr__(name):
+  for module, class_name in _CLASSES.values():
+    if name == class_name:
+      return getattr(importlib.import_module(module), class_name)
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 def names() -> tuple[str, ...]:
@@ -55,7 +68,7 @@ def is_source(text: str) -> bool:
   return name in _CLASSES and (not bracket or text.endswith(')'))
 
 
-def parse(text: str) -> Source:
+def parse(text: str) -> 'Source':
   """Reads a source from its repr, without evaluating anything.
 
   Args:
@@ -72,4 +85,6 @@ def parse(text: str) -> Source:
     raise errors.UserError(
       f'{name!r} is no source; choose one of {", ".join(names())}.'
     )
-  return record_text.construct(_CLASSES[name], fields)
+  module, class_name = _CLASSES[name]
+  cls = getattr(importlib.import_module(module), class_name)
+  return record_text.construct(cls, fields)

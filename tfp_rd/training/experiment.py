@@ -9,7 +9,6 @@ from typing import Any, Optional
 from tfp_rd import architecture, errors
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import objective as objective_lib
 from tfp_rd.model import conditional_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
@@ -48,13 +47,11 @@ def execute(
   if execution.tensorboard:
     on_progress = tensorboard.writing(run.path / 'tensorboard', on_progress)
   data = _load_data(config.data, execution.data_dir)
-  objective = objective_lib.parse(config.objective)
+  objective = config.objective
   loop.check_precision(config.training.precision)
-  if config.evaluation.eval_betas:
-    objective.check_betas(config.evaluation.eval_betas)
   with run_lib.lock(run):
-    if run.is_done:  # By another process, since the caller looked.
-      return run.result
+    if run.is_done:
+      return _evaluate_again(run, data)
     program = _program(config, execution, data)
     if config.parent:
       _start_from_parent(run, program)
@@ -139,6 +136,26 @@ def _restore(run):
   return model
 
 
+def _evaluate_again(run, data):
+  """Adds to a finished run what its configuration asks and it has not."""
+  if run.satisfies(run.config.evaluation):
+    return run.result
+  if not run.has_weights:
+    raise errors.HeldBackError(
+      f'{run.path} is finished and kept without weights, so that it cannot be '
+      'evaluated at other betas, with more draws or on more images; leave '
+      'those out, or remove its result.json to train it again.'
+    )
+  model = _restore(run)
+  expected = run.result['weights_sha256']
+  if expected not in (None, checkpoint.weights_sha256(model)):
+    raise errors.HeldBackError(
+      f'{run.path} has other weights than those of its result; remove its '
+      'result.json to train it again.'
+    )
+  return result_lib.extend(run, model, data)
+
+
 def _start_from_parent(run, program):
   """Gives a program at step 0 the weights of the run's parent."""
   parent = run_lib.parent_of(run)
@@ -148,7 +165,10 @@ def _start_from_parent(run, program):
       f'result in {run.path.parent}; train it there first.'
     )
   weights = parent.path / 'checkpoint' / 'kept'
-  checkpoint.read_weights(program.model, weights)
+  try:
+    checkpoint.read_weights(program.model, weights)
+  except errors.UserError as e:
+    raise errors.HeldBackError(str(e)) from e
   if program.average is not None:
     program.average.restart()
 
@@ -170,9 +190,13 @@ def _program(config, execution, data):
     seed=0,
     warm_start='',
     parent='',
-    objective=repr(objective_lib.parse(config.objective).at_beta(1.0)),
+    objective=config.objective.at_beta(1.0),
     training=dataclasses.replace(
-      config.training, num_steps=1, learning_rate=1.0, validate_every=0
+      config.training,
+      num_steps=1,
+      learning_rate=1.0,
+      validate_every=1,
+      validation_examples=1,
     ),
     evaluation=config_lib.EvaluationConfig(),
   )
@@ -200,7 +224,7 @@ def _make_program(config, data, steps_per_call, *, jit_compile):
   )
   return program_lib.Program(
     model,
-    objective_lib.parse(config.objective),
+    config.objective,
     batch_size=config.training.batch_size,
     steps_per_call=steps_per_call,
     dynamic=data.dynamic,
@@ -213,9 +237,8 @@ def _make_program(config, data, steps_per_call, *, jit_compile):
 
 
 def _build(config, image_shape, *, images, dropout=0.0):
-  settings = architecture.resolve(config.model, image_shape, dropout=dropout)
-  objective = objective_lib.parse(config.objective)
-  beta_range = getattr(objective, 'beta_range', None)
+  settings = config.complete_model(image_shape)
+  beta_range = config.objective.beta_range
   return architecture.build(
     settings.architecture,
     image_shape=image_shape,
@@ -224,7 +247,7 @@ def _build(config, image_shape, *, images, dropout=0.0):
     seed=initial.fold_in(config.seed, 0),
     pseudo_inputs=images,
     num_pseudo_inputs=settings.num_pseudo_inputs,
-    conditioning=settings.conditioning,
+    latent_input=settings.latent_input,
     dropout=settings.dropout,
     conditional=beta_range is not None,
     beta_range=beta_range,

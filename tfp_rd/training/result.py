@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of a run: its points, and every test image by itself."""
 
+import dataclasses
 import hashlib
 import io
-import json
 import math
-import platform
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfp_rd import objective as objective_lib
 from tfp_rd import point as point_lib
-from tfp_rd import rate_distortion, version
+from tfp_rd import rate_distortion
 from tfp_rd.model import conditional_model
 from tfp_rd.network import initial
-from tfp_rd.run import atomic_file
-from tfp_rd.training import checkpoint
+from tfp_rd.run import atomic_file, sealed
+from tfp_rd.run import directory as run_lib
+from tfp_rd.training import checkpoint, provenance
 
-__all__ = ['write']
+__all__ = ['extend', 'write']
 
-_SPLITS = ('train', 'validation', 'test')
+_ARRAYS = ('rate_nats', 'distortion_nats')
+
+
+class _Evaluated(NamedTuple):
+  """One point of a run: its records, and its test images one by one."""
+
+  entry: dict[str, Any]
+  rate: np.ndarray
+  distortion: np.ndarray
 
 
 def write(run, state, data) -> Mapping[str, Any]:
@@ -43,46 +48,91 @@ def write(run, state, data) -> Mapping[str, Any]:
   """
   model = state.program.model
   checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
-  points, examples = [], []
-  for beta, at_beta in _models(model, run.config):
-    nats = {s: _evaluate(run.config, at_beta, data, s) for s in _SPLITS}
-    points.append({'beta': beta, **_records(run, nats)})
-    examples.append((beta, *nats['test']))
-  buffer = io.BytesIO()
-  names = ('beta', 'rate_nats', 'distortion_nats')
-  columns = zip(*examples, strict=True)
-  arrays = dict(zip(names, map(np.stack, columns), strict=True))
-  if data.source is not None:
-    test = _images(run.config, data, 'test')
-    arrays['log_prob_nats'] = data.source.log_prob(test)
-  for name in arrays.keys() - {'beta'}:
-    # Half the space, and a millionth of a nat.
-    arrays[name] = arrays[name].astype(np.float32)
-  np.savez_compressed(buffer, **arrays)
-  atomic_file.write_atomically(run.path / 'examples.npz', buffer.getvalue())
-  result = _result(run, state, data, points)
-  atomic_file.write_atomically(
-    run.path / 'result.json', json.dumps(result, indent=1, allow_nan=False)
+  betas = [run.config.beta]
+  if run.config.objective.is_curve:
+    betas = run.config.evaluation.eval_betas or run.config.objective.betas()
+  points = _evaluate(run, model, data, betas)
+  return _publish(
+    run, points, data, provenance.about_training(run, state, data)
   )
-  return result
 
 
-def _models(model, config):
-  """Yields each beta of the result, and the model at it until the next."""
-  if not isinstance(model, conditional_model.ConditionalModel):
-    yield config.beta, model
-    return
-  slide = conditional_model.Slide(model)
-  objective = objective_lib.parse(config.objective)
-  for beta in config.evaluation.eval_betas or objective.betas():
-    yield beta, slide.to(beta)
+def extend(run, model, data) -> Mapping[str, Any]:
+  """Evaluates a finished run again, as its configuration asks.
+
+  Betas that the result has not are added; for more draws or images than it has
+  all points are evaluated anew.  A point is the same, bit for bit, as that of a
+  run which had it from the start.
+
+  Args:
+    run: The run, with the evaluation that is wanted in its `config`.
+    model: The run's model with its kept weights.
+    data: The run's `Dataset`.
+
+  Returns:
+    The content of `result.json`.
+
+  Raises:
+    FloatingPointError: A rate or distortion is not finite.
+    OSError: A file cannot be written.
+  """
+  before, wanted = run.result, run.config.evaluation
+  evaluation = run.union(wanted)
+  missing = run.missing(wanted)
+  betas = sorted({*run.points('test'), *missing}) if missing else ()
+  config = dataclasses.replace(
+    run.config,
+    evaluation=dataclasses.replace(
+      evaluation, eval_betas=tuple(betas) or evaluation.eval_betas
+    ),
+  )
+  kept = [] if evaluation != run.evaluation else _read(run)
+  run = run_lib.Run(run.path, config)
+  known = [p.entry['beta'] for p in kept]
+  wanted_betas = betas or [*run.points('test')]
+  added = _evaluate(
+    run, model, data, [b for b in wanted_betas if b not in known]
+  )
+  points = [*kept, *added]
+  if config.objective.is_curve:
+    points.sort(key=lambda p: p.entry['beta'])
+  run_lib.write_config(run)
+  about = {key: before[key] for key in before if key not in _OF_AN_EVALUATION}
+  about['versions'] = provenance.versions()
+  return _publish(run, points, data, about)
 
 
-def _records(run, nats):
+def _evaluate(run, model, data, betas) -> list[_Evaluated]:
+  """Returns the points of a model at betas."""
+  points = []
+  for beta, at_beta in conditional_model.models_along(model, betas):
+    nats = {s: _nats(run.config, at_beta, data, s) for s in run_lib.SPLITS}
+    status = point_lib.status_of(at_beta)
+    entry = {'beta': beta, **_records(run, nats, status)}
+    points.append(_Evaluated(entry, *nats['test']))
+  return points
+
+
+def _nats(config, model, data, split):
+  """Returns rate and distortion of each image of a split."""
+  return rate_distortion.evaluate_examples(
+    model,
+    _images(config, data, split),
+    num_samples=config.evaluation.eval_samples,
+    seed=initial.fold_in(config.seed, 3 + run_lib.SPLITS.index(split)),
+  )
+
+
+def _images(config, data, split):
+  count = config.evaluation.count(split)
+  return data.evaluation_images(split, count=count)
+
+
+def _records(run, nats, status):
   """Returns the record of each split's point."""
   points = {
     split: point_lib.Point.from_examples(
-      *values, num_samples=run.config.evaluation.eval_samples
+      *values, num_samples=run.config.evaluation.eval_samples, status=status
     )
     for split, values in nats.items()
   }
@@ -95,65 +145,76 @@ def _records(run, nats):
   return {split: point.to_dict() for split, point in points.items()}
 
 
-def _result(run, state, data, points):
-  # The result's own splits are those of the beta nearest to the ELBO's.
-  first = min(points, key=lambda entry: abs(math.log(entry['beta'])))
-  return {
+def _read(run) -> list[_Evaluated]:
+  """Returns the points that a result has."""
+  arrays = run.examples
+  columns = zip(*(arrays[name] for name in _ARRAYS), strict=True)
+  return [
+    _Evaluated(dict(entry), *values)
+    for entry, values in zip(run.result['points'], columns, strict=True)
+  ]
+
+
+def _publish(run, points: Sequence[_Evaluated], data, about):
+  """Writes the images one by one, then the result, which names their digest."""
+  content = _examples(run, points, data, about['weights_sha256'])
+  digest = hashlib.sha256(content).hexdigest()
+  name = 'examples.npz'
+  if run.is_done:  # What the present result names stays until it is replaced.
+    name = f'examples_{digest[:8]}.npz'
+  atomic_file.write_atomically(run.path / name, content)
+  result = {
     'schema': 1,
-    'config': json.loads(run.config.to_json()),
-    'versions': {
-      'tfp_rd': version.__version__,
-      'tensorflow': tf.__version__,
-      'tensorflow_probability': tfp.__version__,
-      'numpy': np.__version__,
-      'python': platform.python_version(),
-    },
-    'seed': run.config.seed,
-    'wall_time_s': float(state.seconds),
-    'num_parameters': state.program.model.num_parameters,
-    'image_shape': list(data.image_shape),
-    'images_sha256': _digest(getattr(data, split) for split in _SPLITS),
+    'config': run.config.to_dict(),
+    **about,
+    'examples_sha256': digest,
     # By which runs on the same images are known, to be paired.
-    'test_images_sha256': _digest([_images(run.config, data, 'test')]),
-    'jit_compile': bool(state.program.is_compiled),
-    'kept': {
-      'step': int(state.selection.step) or run.config.training.num_steps,
-      'is_averaged': bool(state.selection.is_averaged),
-    },
-    **_entropy(data),
-    'points': points,
-    **{split: first[split] for split in _SPLITS},
+    'test_images_sha256': provenance.digest_of_images(
+      [_images(run.config, data, 'test')]
+    ),
+    'points': [point.entry for point in points],
+    **_nearest_to_elbo(points),
   }
+  sealed.write_json(run.path / 'result.json', result)
+  for old in run.path.glob('examples*.npz'):
+    if old.name != name:
+      old.unlink()
+  return run.result
 
 
-def _entropy(data):
-  """Returns what is known of H: nothing but for a source."""
-  if data.source is None:
-    return {}
-  entropy = data.source.entropy()
-  return {
-    'entropy_nats': entropy.nats,
-    'entropy_stderr_nats': entropy.stderr_nats,
+_OF_AN_EVALUATION = {
+  *('schema', 'config', 'examples_sha256', 'test_images_sha256', 'points'),
+  *run_lib.SPLITS,
+}
+
+
+def _nearest_to_elbo(points):
+  """Returns the splits of the point whose beta is nearest to the ELBO's."""
+
+  def distance(point):
+    beta = point.entry['beta']
+    return 0.0 if beta is None else abs(math.log(beta))
+
+  first = min(points, key=distance).entry
+  return {split: first[split] for split in run_lib.SPLITS}
+
+
+def _examples(run, points, data, weights_sha256) -> bytes:
+  """Returns the content of `examples.npz`."""
+  betas = [point.entry['beta'] for point in points]
+  arrays = {
+    'beta': np.array([math.nan if b is None else b for b in betas]),
+    'rate_nats': np.stack([point.rate for point in points]),
+    'distortion_nats': np.stack([point.distortion for point in points]),
   }
-
-
-def _digest(arrays):
-  """Returns a digest of images: the same name may hold other ones."""
-  digest = hashlib.sha256()
-  for array in arrays:
-    digest.update(np.ascontiguousarray(array).tobytes())
-  return digest.hexdigest()
-
-
-def _images(config, data, split):
-  return data.evaluation_images(split, count=config.evaluation.eval_examples)
-
-
-def _evaluate(config, model, data, split):
-  """Returns rate and distortion of each image of a split."""
-  return rate_distortion.evaluate_examples(
-    model,
-    _images(config, data, split),
-    num_samples=config.evaluation.eval_samples,
-    seed=initial.fold_in(config.seed, 3 + _SPLITS.index(split)),
-  )
+  if data.source is not None:
+    test = _images(run.config, data, 'test')
+    arrays['log_prob_nats'] = data.source.log_prob(test)
+  for name in arrays.keys() - {'beta'}:
+    # Half the space, and a millionth of a nat.
+    arrays[name] = arrays[name].astype(np.float32)
+  if weights_sha256 is not None:
+    arrays['weights_sha256'] = np.array(weights_sha256)
+  buffer = io.BytesIO()
+  np.savez_compressed(buffer, **arrays)
+  return buffer.getvalue()

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON files that end with a digest of what they hold.
+
+A bit that flips on a disk is then a sentence and never another number.  No
+TensorFlow here.
+"""
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tfp_rd import errors
+from tfp_rd.run import atomic_file
+
+__all__ = ['KEY', 'digest', 'read_json', 'to_text', 'write_json']
+
+KEY = 'sha256'
+
+
+def digest(content: Mapping[str, Any]) -> str:
+  """Returns the SHA-256 of a mapping's canonical JSON.
+
+  Args:
+    content: Plain values; the order of keys does not matter.
+
+  Returns:
+    64 hexadecimal digits.
+
+  Raises:
+    ValueError: A number is not finite; JSON has none of these.
+  """
+  text = json.dumps(
+    content, sort_keys=True, separators=(',', ':'), allow_nan=False
+  )
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_text(content: Mapping[str, Any]) -> str:
+  """Returns JSON whose last entry, `sha256`, is the digest of the others."""
+  rest = {k: v for k, v in content.items() if k != KEY}
+  # What JSON has no type for, such as a tuple, is digested as it is read.
+  rest = json.loads(json.dumps(rest, allow_nan=False))
+  whole = {**rest, KEY: digest(rest)}
+  return json.dumps(whole, indent=1, allow_nan=False) + '\n'
+
+
+def write_json(path: atomic_file.Path, content: Mapping[str, Any]) -> None:
+  """Writes a file, whole or not at all, with the digest of its content.
+
+  Raises:
+    OSError: It cannot be written.
+  """
+  atomic_file.write_atomically(path, to_text(content))
+
+
+def read_json(path: atomic_file.Path) -> dict[str, Any]:
+  """Reads what `write_json` wrote.
+
+  Args:
+    path: The file.
+
+  Returns:
+    Its content without the digest.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    UserError: The file is damaged, or was written by something else.
+  """
+  path = pathlib.Path(path)
+  try:
+    content = json.loads(path.read_bytes(), parse_constant=_refuse)
+    expected = content.pop(KEY)
+    found = digest(content)
+  except FileNotFoundError:
+    raise
+  # Not JSON, not text, nested too deeply, or no mapping.
+  except (
+    *(ValueError, KeyError, TypeError, AttributeError),
+    *(RecursionError, OSError),
+  ) as e:
+    raise errors.UserError(f'{path} is corrupt ({_reason(e)}).') from e
+  if found != expected:
+    raise errors.UserError(
+      f'{path} is corrupt (its content does not have the digest that it names).'
+    )
+  return content
+
+
+def _refuse(constant):
+  raise ValueError(f'{constant} is no number of JSON')
+
+
+def _reason(error):
+  if isinstance(error, KeyError) and error.args == (KEY,):
+    return 'it has no digest'
+  return f'{error!r:.80}'

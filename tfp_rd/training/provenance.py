@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a result came about: versions, device, and digests of its files."""
+
+import hashlib
+import pathlib
+import platform
+from collections.abc import Iterable
+from typing import Any, Optional
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_rd import version
+from tfp_rd.run import directory
+from tfp_rd.training import checkpoint
+
+__all__ = ['about_training', 'digest_of_images', 'versions']
+
+
+def about_training(run, state, data) -> dict[str, Any]:
+  """Returns what a result says besides its points.
+
+  Args:
+    run: The run.
+    state: A `loop.State` at its end, the kept weights in the model.
+    data: The run's `Dataset`.
+  """
+  program = state.program
+  splits = [getattr(data, split) for split in directory.SPLITS]
+  return {
+    'versions': versions(),
+    'seed': run.config.seed,
+    'wall_time_s': float(state.seconds),
+    'num_parameters': program.model.num_parameters,
+    'image_shape': list(data.image_shape),
+    'images_sha256': digest_of_images(splits),
+    'weights_sha256': checkpoint.weights_sha256(program.model),
+    'metrics_sha256': _file_digest(run.path / 'metrics.csv'),
+    'device': _device(),
+    'tf32': tf.config.experimental.tensor_float_32_execution_enabled(),
+    'jit_compile': bool(program.is_compiled),
+    'kept': {
+      'step': int(state.selection.step) or run.config.training.num_steps,
+      'is_averaged': bool(state.selection.is_averaged),
+    },
+    **_entropy(data),
+  }
+
+
+def versions() -> dict[str, str]:
+  """Returns the versions of the packages that make a number."""
+  return {
+    'tfp_rd': version.__version__,
+    'tensorflow': tf.__version__,
+    'tensorflow_probability': tfp.__version__,
+    'numpy': np.__version__,
+    'python': platform.python_version(),
+  }
+
+
+def _device() -> str:
+  """Returns the name of the device that trains."""
+  gpus = tf.config.list_physical_devices('GPU')
+  if not gpus:
+    return 'CPU'
+  details = tf.config.experimental.get_device_details(gpus[0])
+  return details.get('device_name', 'GPU')
+
+
+def _entropy(data):
+  """Returns what is known of H: nothing but for a source."""
+  if data.source is None:
+    return {}
+  entropy = data.source.entropy()
+  return {
+    'entropy_nats': entropy.nats,
+    'entropy_stderr_nats': entropy.stderr_nats,
+  }
+
+
+def digest_of_images(arrays: Iterable[np.ndarray]) -> str:
+  """Returns the SHA-256 of images: one name may hold several."""
+  digest = hashlib.sha256()
+  for array in arrays:
+    digest.update(np.ascontiguousarray(array).tobytes())
+  return digest.hexdigest()
+
+
+def _file_digest(path: pathlib.Path) -> Optional[str]:
+  if not path.exists():
+    return None
+  return hashlib.sha256(path.read_bytes()).hexdigest()
