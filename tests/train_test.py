@@ -29,25 +29,25 @@ class Stop(Exception):
   """Ends training from within, as kill -9 would from without."""
 
 
+TRAINING = config.TrainingConfig(
+  num_steps=12, batch_size=4, validate_every=5, weight_averaging=0.9
+)
+CALLS = config.Execution(checkpoint_every=4, steps_per_call=3)
+
+
 def fit(model, run_dir, *, stop_at=None, **kwargs):
   def on_progress(step, *_):
     if step == stop_at:
       raise Stop
 
-  return tfp_rd.fit(
-    model,
-    images(),
-    num_steps=12,
-    batch_size=4,
-    validation=images(6),
-    validate_every=5,
-    weight_averaging=0.9,
-    run_dir=run_dir,
-    checkpoint_every=4,
-    steps_per_call=3,
-    on_progress=on_progress,
+  kwargs = {
+    'images': images(),
+    'training': TRAINING,
+    'execution': CALLS,
+    'validation': images(6),
     **kwargs,
-  )
+  }
+  return tfp_rd.fit(model, run_dir=run_dir, on_progress=on_progress, **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,11 @@ def test_a_directory_of_another_training_is_refused(tmp_path):
 def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
   checkpoints(tmp_path)
   with pytest.raises(tfp_rd.UserError, match='jit_compile'):
-    fit(build(seed=1), tmp_path, jit_compile='true')
+    fit(
+      build(seed=1),
+      tmp_path,
+      execution=dataclasses.replace(CALLS, jit_compile='true'),
+    )
 
 
 def test_the_kept_weights_are_the_best_on_validation():
