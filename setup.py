@@ -17,6 +17,9 @@ _VERSION = re.search(
 # TensorFlow of its own minor version, so that pip finds a pair.
 _TENSORFLOW = '>=2.20,<2.22'
 
+# JAX runs exported programs; its CUDA packages are an extra of its own.
+_JAX = 'jax>=0.10,<0.12; python_version >= "3.11"'
+
 setuptools.setup(
   name='tfp_rd',
   version=_VERSION,
@@ -26,6 +29,7 @@ setuptools.setup(
   license='Apache-2.0',
   python_requires='>=3.10,<3.14',
   packages=setuptools.find_packages(include=['tfp_rd', 'tfp_rd.*']),
+  package_data={'tfp_rd': ['py.typed']},
   install_requires=[
     'absl-py',
     # tensorflow-datasets brings it; an old pip tries every version before it
@@ -45,9 +49,8 @@ setuptools.setup(
   ],
   extras_require={
     'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
-    # JAX runs exported programs; its CUDA packages are an extra of its own.
-    'bench': ['jax>=0.10,<0.12; python_version >= "3.11"', 'torch'],
-    'test': ['pytest', 'pytest-xdist', 'ruff==0.17.*'],
+    'bench': [_JAX, 'torch'],
+    'test': [_JAX, 'pytest', 'pytest-xdist', 'ruff==0.17.*'],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
 )

@@ -7,8 +7,9 @@ The last line is one JSON record; the bound on `total_s` is 3 seconds on two
 cores.
 """
 
+import hashlib
+import io
 import itertools
-import json
 import pathlib
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import sealed
 
 __all__ = ['main']
 
@@ -27,7 +29,7 @@ _BETAS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)
 _TIMED = """
 import json, sys, time
 start = time.perf_counter()
-from tfp_rd import report
+from tfp_rd.report import report
 imported = time.perf_counter()
 record = report.write_report(sys.argv[1], sys.argv[2])
 done = time.perf_counter()
@@ -64,15 +66,22 @@ def _fabricate(root, architecture, *, beta, seed):
   distortion = 17.5 * np.exp(-rate / 15) + rng.normal(2.0, 4.0, size=297)
   point = point_lib.Point.from_examples(rate, distortion, num_samples=16)
   splits = dict.fromkeys(('train', 'validation', 'test'), point.to_dict())
+  run = run_lib.create_run(root, config)
+  examples = io.BytesIO()
+  arrays = {'rate_nats': rate[None], 'distortion_nats': distortion[None]}
+  np.savez_compressed(examples, beta=[beta], **arrays)
+  (run.path / 'examples.npz').write_bytes(examples.getvalue())
   result = {
     'schema': 1,
+    'config': config.to_dict(),
     'image_shape': [8, 8, 1],
     'seed': seed,
+    'weights_sha256': None,
+    'examples_sha256': hashlib.sha256(examples.getvalue()).hexdigest(),
     'points': [{'beta': beta, **splits}],
     **splits,
   }
-  run = run_lib.create_run(root, config)
-  (run.path / 'result.json').write_text(json.dumps(result))
+  sealed.write_json(run.path / 'result.json', result)
 
 
 if __name__ == '__main__':

@@ -136,7 +136,7 @@ def test_padded_images_are_the_same_under_xla():
   network = network_of(features=2)
   uniforms, _ = inputs_of((5, 7), 6, maps=False)
   for size in (5, 7):
-    assert size % causal_pixels.reach(network)
+    assert size % causal_pixels.coarse_side(network)
   expected = one_pixel_after_another(network, uniforms)
   assert 0.1 < expected.mean() < 0.9
   compiled = tf.function(
@@ -147,11 +147,11 @@ def test_padded_images_are_the_same_under_xla():
   np.testing.assert_array_equal(compiled(uniforms), expected)
 
 
-@pytest.mark.parametrize('conditioning', ['everywhere', 'concatenated'])
-def test_images_are_completed_from_their_first_rows(conditioning):
+@pytest.mark.parametrize('latent_input', ['everywhere', 'concatenated'])
+def test_images_are_completed_from_their_first_rows(latent_input):
   decoder = stirred(
     pixel_cnn.PixelCNN(
-      2, (4, 3, 1), conditioning=conditioning, features=4, seed=0
+      2, (4, 3, 1), latent_input=latent_input, features=4, seed=0
     )
   )
   decoding = decoder(tf.zeros([2, 2]))

@@ -4,6 +4,7 @@
 import json
 import math
 
+import fabrication
 import numpy as np
 import pytest
 
@@ -40,8 +41,7 @@ def fabricate(root, architecture='---', beta=1.0, seed=0, **fields):
 
 
 def write(run, *entries, **fields):
-  fields = {'schema': 1, 'image_shape': [8, 8, 1], 'points': entries} | fields
-  (run.path / 'result.json').write_text(json.dumps(fields))
+  fabrication.finish(run, entries, **fields)
 
 
 def test_each_number_of_each_result_is_on_its_curve(tmp_path):
@@ -81,6 +81,11 @@ def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
     curve.column('seed_std_rate_nats'), [np.std(values, ddof=1)]
   )
   assert curve.results['seeds'] == ([0, 1, 2],)
+  # All saw the same images: more seeds do not shrink the standard error.
+  errors_of_seeds = [run.points('test')[1.0].rate_stderr_nats for run in runs]
+  np.testing.assert_allclose(
+    curve.column('rate_stderr_nats'), [np.mean(errors_of_seeds)]
+  )
 
 
 def test_one_seed_has_no_spread(tmp_path):
@@ -93,12 +98,12 @@ def test_one_seed_has_no_spread(tmp_path):
 def test_other_settings_are_other_points_and_not_other_seeds(tmp_path):
   fabricate(tmp_path, num_steps=400)
   fabricate(tmp_path, num_steps=1500)
-  fabricate(tmp_path, evaluation=config_lib.EvaluationConfig(eval_samples=2))
+  fabricate(tmp_path, warm_start='up', parent='0' * 8)
   (curve,) = curve_lib.load_curves(tmp_path)
   assert curve.results['num_seeds'] == (1, 1, 1)
   assert sorted(
-    zip(curve.results['num_steps'], curve.results['eval_samples'], strict=True)
-  ) == [(400, 16), (1500, 2), (1500, 16)]
+    zip(curve.results['num_steps'], curve.results['warm_start'], strict=True)
+  ) == [(400, ''), (1500, ''), (1500, 'up')]
 
 
 def test_a_copy_of_a_run_counts_once(tmp_path):
@@ -155,25 +160,32 @@ def test_what_is_no_curve_file_is_refused(tmp_path, text):
 
 def broken(rate):
   good = point_lib.Point(1, 0.1, 2, 0.1, -3, 0.1, 9, 4).to_dict()
-  entry = dict.fromkeys(SPLITS, {**good, 'rate_nats': rate}) | {'beta': 1.0}
-  return json.dumps({'schema': 1, 'image_shape': [8, 8, 1], 'points': [entry]})
+  return fabrication.entry({**good, 'rate_nats': rate}, 1.0)
 
 
 def test_the_control_of_the_broken_results_is_sound(tmp_path):
   run = fabricate(tmp_path)
-  (run.path / 'result.json').write_text(broken(rate=1))
+  write(run, broken(rate=1))
   assert not curve_lib.collect(tmp_path).corrupt
 
 
 @pytest.mark.parametrize(
-  'text',
-  ['', '{"schema": 1', '[]', '{"schema": 1, "points": [{}]}']
-  + [broken(rate=rate) for rate in (math.nan, None, 'much', [1])],
+  'content',
+  [
+    '',
+    '{"schema": 1',
+    '[]',
+    {},
+    *(broken(rate) for rate in (None, 'much', [1])),
+  ],
 )
-def test_a_corrupt_result_is_named_and_left_out(tmp_path, text):
+def test_a_corrupt_result_is_named_and_left_out(tmp_path, content):
   fabricate(tmp_path, '-+v')
   bad = fabricate(tmp_path, '---')
-  (bad.path / 'result.json').write_text(text)
+  if isinstance(content, str):
+    (bad.path / 'result.json').write_text(content)
+  else:
+    write(bad, content)
   found = curve_lib.collect(tmp_path)
   assert found.num_runs == 1
   assert len(found.corrupt) == 1

@@ -2,14 +2,15 @@
 """A grid is its cells, and what is left of them is what has no result."""
 
 import contextlib
-import json
+import dataclasses
 import subprocess
 import sys
 
+import fabrication
 import pytest
 
-from tfp_rd import architecture, config, errors, objective, record_text
-from tfp_rd.run import atomic_file, directory, grid, pending, preset
+from tfp_rd import architecture, config, errors, objective
+from tfp_rd.run import directory, grid, pending, preset
 
 
 @pytest.fixture
@@ -30,9 +31,7 @@ def finish(a_run):
     'num_examples': 3,
     'num_samples': 2,
   }
-  splits = dict.fromkeys(('train', 'validation', 'test'), point)
-  result = {'schema': 1, 'points': [{'beta': a_run.config.beta, **splits}]}
-  atomic_file.write_atomically(a_run.path / 'result.json', json.dumps(result))
+  fabrication.finish(a_run, fabrication.entries_of(a_run, point))
 
 
 def test_cells_are_the_product_of_the_axes(small):
@@ -96,10 +95,10 @@ def test_an_integer_and_a_float_beta_are_the_same_run():
 
 
 def test_annealing_is_a_field_of_the_objective():
-  (text,) = grid.beta_elbos([0.5], kl_annealing_steps=10)
-  name, fields = record_text.read(text)
-  assert name == 'beta_elbo'
-  assert fields == {'beta': 0.5, 'kl_annealing_steps': 10}
+  (annealed,) = grid.beta_elbos([0.5], kl_annealing_steps=10)
+  assert annealed == objective.parse(
+    'beta_elbo(beta=0.5, kl_annealing_steps=10)'
+  )
 
 
 def test_pending_is_what_has_no_readable_result(small, tmp_path):
@@ -186,6 +185,37 @@ def test_a_refusal_ends_the_grid(small, tmp_path):
     pending.train_pending(small.cells(), tmp_path, execute=execute)
 
 
+@pytest.mark.parametrize('error', [ZeroDivisionError, OverflowError])
+def test_a_defect_is_no_divergence(small, tmp_path, error):
+  def execute(_):
+    raise error('a defect')
+
+  with pytest.raises(error):
+    pending.train_pending(small.cells(), tmp_path, execute=execute)
+
+
+def test_what_this_machine_cannot_go_on_with_is_held_back(small, tmp_path):
+  cells = small.cells()
+
+  def execute(a_run):
+    if a_run.config == cells[1]:
+      raise errors.HeldBackError('begun with jit_compile=True')
+    finish(a_run)
+
+  failed = pending.train_pending(cells, tmp_path, execute=execute)
+  assert list(failed) == [cells[1]]
+  assert pending.pending(cells, tmp_path) == [cells[1]]
+
+
+def test_a_damaged_configuration_costs_its_own_cell(small, tmp_path):
+  cells = small.cells()
+  bad = directory.create_run(tmp_path, cells[0])
+  (bad.path / 'config.json').write_bytes(b'\xff')
+  failed = pending.train_pending(cells, tmp_path, execute=finish)
+  assert list(failed) == [cells[0]]
+  assert pending.pending(cells, tmp_path) == [cells[0]]
+
+
 def test_a_diverged_run_is_told_and_the_others_go_on(small, tmp_path):
   cells = small.cells()
 
@@ -207,11 +237,22 @@ def test_a_grid_needs_no_tensorflow():
 def test_curves_of_strong_decoders_are_trained_in_their_own_way():
   plane = preset.PRESETS['plane']
   for cell in plane.cells():
-    changes = plane.curve_changes.get(cell.model.architecture[1], {})
-    assert cell.training.num_steps == changes.get('num_steps', 3000)
-    assert cell.model.dropout == changes.get('dropout')
-    assert cell.evaluation.eval_examples == changes.get('eval_examples')
-    # The text is the objective's own.
-    assert repr(objective.parse(cell.objective)) == cell.objective
-    power = objective.parse(cell.objective).weight_power
-    assert power == changes.get('weight_power', 0.0)
+    changes = plane.curve_changes[cell.model.architecture[1]]
+    assert cell.training.num_steps == changes.num_steps
+    assert cell.model.dropout == changes.dropout
+    assert cell.evaluation.eval_train_examples == 300
+    assert cell.objective.weight_power == changes.weight_power
+
+
+def test_an_objective_without_fields_gets_the_weight_of_its_decoder():
+  plane = dataclasses.replace(
+    preset.PRESETS['plane'], objectives=('multi_rate()',)
+  )
+  powers = {c.model.architecture[1]: c.objective for c in plane.cells()}
+  assert powers['-'].weight_power == -0.5
+  assert powers['+'].weight_power == 0.15
+
+
+def test_a_misspelt_change_of_curves_is_refused():
+  with pytest.raises(TypeError, match='num_stepz'):
+    grid.CurveChanges(num_stepz=3)

@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import autoregressive, initial, masked, masked_solver
+from tfp_rd.network import (
+  autoregressive,
+  degree_stages,
+  initial,
+  masked,
+  masked_solver,
+)
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -138,6 +144,16 @@ def test_the_solution_and_its_gradients_are_those_of_the_naive_loop(
     results.append([x, *gradients])
   for fast, naive in zip(*results, strict=True):
     np.testing.assert_allclose(fast, naive, rtol=1e-9, atol=1e-9)
+
+
+def test_units_start_where_their_degree_begins():
+  degrees = [np.arange(4), np.array([0, 0, 2, 3, 3]), np.repeat(range(4), 2)]
+  found = degree_stages.starts(degrees)
+  for units, starts in zip(degrees, found, strict=True):
+    for degree in range(4):
+      own = units[starts[degree] : starts[degree + 1]]
+      assert (own == degree).all()
+      assert len(own) == (units == degree).sum()
 
 
 def test_a_net_of_one_hidden_unit_is_solved_as_by_hand():

@@ -2,9 +2,8 @@
 """Curves of one run are judged by the runs that are their judges."""
 
 import dataclasses
-import io
-import json
 
+import fabrication
 import numpy as np
 import pytest
 
@@ -12,19 +11,22 @@ from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
 from tfp_rd.curve import judges as judges_lib
 from tfp_rd.report import plot, report
-from tfp_rd.run import atomic_file, grid, preset
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import grid, preset, sealed
 
 BETAS = (0.3, 1.0, 3.0)
 CURVE = 'multi_rate(beta_min=0.05)'
 
 
-def fabricate(root, objective, *, shift=0.0, **fields):
-  """Makes a finished run whose D is that of one law plus `shift`."""
-  is_curve = config_lib.is_curve(objective)
+def fabricate(root, objective, *, shift=0.0, on_validation=None, **fields):
+  """Makes a finished run whose D is that of one law plus `shift`.
+
+  On validation D is higher by a nat, and its shift may be another one.
+  """
   config = config_lib.Config(objective=objective, **fields)
+  is_curve = config.objective.is_curve
   run = run_lib.create_run(root, config)
-  betas = BETAS if is_curve else (config.beta,)
+  betas = BETAS if is_curve else (config.beta or 1.0,)
   # The same images for all: hard ones are hard for every model.
   num_images = min(40, config.evaluation.eval_examples or 40)
   images = np.random.default_rng(0).normal(0, 1, 40)[:num_images]
@@ -32,20 +34,20 @@ def fabricate(root, objective, *, shift=0.0, **fields):
   distortion = np.stack([20 * b**0.5 + images + shift for b in betas])
   points = []
   for beta, r, d in zip(betas, rate, distortion, strict=True):
-    point = point_lib.Point.from_examples(r, d, num_samples=1).to_dict()
-    splits = dict.fromkeys(('train', 'validation', 'test'), point)
+    other = 1.0 + (0.0 if on_validation is None else on_validation - shift)
+    test, validation = (
+      point_lib.Point.from_examples(r, d + more, num_samples=1).to_dict()
+      for more in (0.0, other)
+    )
+    splits = {'train': test, 'validation': validation, 'test': test}
     points.append({'beta': beta, **splits})
-  arrays = io.BytesIO()
-  np.savez(arrays, beta=betas, rate_nats=rate, distortion_nats=distortion)
-  atomic_file.write_atomically(run.path / 'examples.npz', arrays.getvalue())
-  result = {
-    'schema': 1,
-    'image_shape': [8, 8, 1],
-    'points': points,
-    'test_images_sha256': f'of {num_images} images',
-  }
-  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
-  return run
+  arrays = {'beta': betas, 'rate_nats': rate, 'distortion_nats': distortion}
+  return fabrication.finish(
+    run,
+    points,
+    examples=arrays,
+    test_images_sha256=f'of {num_images} images',
+  )
 
 
 def separate(root, **fields):
@@ -69,7 +71,7 @@ def test_the_gap_is_that_of_the_same_images(tmp_path):
   'other',
   [
     {'objective': 'beta_elbo(beta=1.0, kl_annealing_steps=9)'},
-    {'objective': 'target_rate(rate_nats=1.0)'},
+    {'objective': 'target_rate(target_rate_nats=1.0)'},
     {
       'objective': 'beta_elbo(beta=1.0)',
       'warm_start': 'up',
@@ -117,12 +119,14 @@ def test_the_longest_curve_of_the_lowest_seed_is_judged(tmp_path):
 
 def test_the_setting_that_is_best_on_validation_judges(tmp_path):
   dropouts = [config_lib.ModelConfig(dropout=p) for p in (0.2, 0.4, 0.6)]
-  for model, shift in zip(dropouts, (0.5, -0.5, 0.25), strict=True):
-    separate(tmp_path, model=model, shift=shift)
+  # The best on test is not the best on validation, and does not judge.
+  shifts = zip((0.5, -0.5, 0.25), (0.1, 0.3, -0.2), strict=True)
+  for model, (shift, other) in zip(dropouts, shifts, strict=True):
+    separate(tmp_path, model=model, shift=shift, on_validation=other)
   fabricate(tmp_path, CURVE)
   (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert family.num_seeds == 1
-  assert family.elbo_gap.nats == pytest.approx(0.5)
+  assert family.elbo_gap.nats == pytest.approx(-0.25)
 
 
 def test_the_setting_with_the_most_betas_judges(tmp_path):
@@ -139,7 +143,7 @@ def test_a_result_that_does_not_name_its_images_is_no_judge(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   for run in runs:
     old = {k: v for k, v in run.result.items() if k != 'test_images_sha256'}
-    atomic_file.write_atomically(run.path / 'result.json', json.dumps(old))
+    sealed.write_json(run.path / 'result.json', old)
   assert judges_lib.compare_runs(run_lib.runs_below(tmp_path)) == ()
 
 
@@ -154,9 +158,7 @@ def test_a_copy_is_no_other_seed(tmp_path):
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   changed = dict(runs[1].result, test_images_sha256='another')
-  atomic_file.write_atomically(
-    runs[1].path / 'result.json', json.dumps(changed)
-  )
+  sealed.write_json(runs[1].path / 'result.json', changed)
   (family,) = judges_lib.compare_runs(run_lib.runs_below(tmp_path))
   assert set(family.gaps) == set(BETAS) - {runs[1].config.beta}
 

@@ -16,7 +16,7 @@ from tfp_rd.network import causal_layer, initial
 
 tfd = tfp.distributions
 
-CONDITIONINGS = ['everywhere', 'concatenated']
+LATENT_INPUTS = ['everywhere', 'concatenated']
 # All move every weight, masked or not, and far.
 OPTIMISERS = {
   'adam_with_decay': lambda: tf_keras.optimizers.Adam(0.05, weight_decay=0.1),
@@ -54,21 +54,21 @@ def step_of(decoder, optimizer, x, weights):
   return step
 
 
-@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('latent_input', LATENT_INPUTS)
 @pytest.mark.parametrize('shape', [(2, 2, 1), (3, 3, 1)])
-def test_probabilities_of_all_images_sum_to_one(shape, conditioning):
-  decoder = make(shape, conditioning=conditioning)
+def test_probabilities_of_all_images_sum_to_one(shape, latent_input):
+  decoder = make(shape, latent_input=latent_input)
   for seed in range(3):
     testing.assert_sums_to_one(decoder(code(seed)))
 
 
 @pytest.mark.parametrize('name', OPTIMISERS)
-@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('latent_input', LATENT_INPUTS)
 @pytest.mark.parametrize('shape', [(2, 2, 1), (3, 3, 1)])
 def test_it_stays_a_probability_after_steps_and_under_averaged_weights(
-  shape, conditioning, name
+  shape, latent_input, name
 ):
-  decoder = make(shape, conditioning=conditioning)
+  decoder = make(shape, latent_input=latent_input)
   variables = decoder.trainable_variables
   start = [tf.identity(v) for v in variables]
   x = testing.all_images(*shape[:2])[3:6]
@@ -85,13 +85,13 @@ def test_it_stays_a_probability_after_steps_and_under_averaged_weights(
   testing.assert_causal(decoder(code()))
 
 
-@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('latent_input', LATENT_INPUTS)
 @pytest.mark.parametrize('num_scales', [1, 2, 3])
 @pytest.mark.parametrize('shape', [(2, 2, 1), (5, 4, 1), (9, 13, 1)])
 def test_no_logit_sees_its_own_or_a_later_pixel(
-  shape, num_scales, conditioning
+  shape, num_scales, latent_input
 ):
-  decoder = make(shape, num_scales=num_scales, conditioning=conditioning)
+  decoder = make(shape, num_scales=num_scales, latent_input=latent_input)
   testing.assert_causal(decoder(code()))
 
 
@@ -100,11 +100,11 @@ def test_no_logit_sees_its_own_or_a_later_pixel_at_28x28():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('conditioning', CONDITIONINGS)
+@pytest.mark.parametrize('latent_input', LATENT_INPUTS)
 @pytest.mark.parametrize('num_scales', [1, 2, 3])
-def test_no_logit_of_any_kind_sees_ahead_at_28x28(num_scales, conditioning):
+def test_no_logit_of_any_kind_sees_ahead_at_28x28(num_scales, latent_input):
   decoder = make(
-    (28, 28, 1), num_scales=num_scales, num_layers=2, conditioning=conditioning
+    (28, 28, 1), num_scales=num_scales, num_layers=2, latent_input=latent_input
   )
   for seed in range(2):
     testing.assert_causal(decoder(code(seed)), seed=seed)
@@ -128,16 +128,16 @@ def test_every_logit_sees_the_pixels_beside_and_above_it():
 
 def test_the_first_pixel_sees_the_code_where_it_should():
   x = np.zeros([1, 4, 4, 1], np.float32)
-  for conditioning, sees in (('everywhere', True), ('concatenated', False)):
-    decoder = make((4, 4, 1), conditioning=conditioning)
+  for latent_input, sees in (('everywhere', True), ('concatenated', False)):
+    decoder = make((4, 4, 1), latent_input=latent_input)
     one, two = (decoder(code(s)).logits(x).numpy().ravel() for s in (0, 1))
     assert (one[0] != two[0]) == sees
     assert (one[1:] != two[1:]).all()
 
 
-@pytest.mark.parametrize('conditioning', CONDITIONINGS)
-def test_samples_of_a_trained_model_follow_its_density(conditioning):
-  decoder = make((2, 2, 1), conditioning=conditioning)
+@pytest.mark.parametrize('latent_input', LATENT_INPUTS)
+def test_samples_of_a_trained_model_follow_its_density(latent_input):
+  decoder = make((2, 2, 1), latent_input=latent_input)
   weights = np.random.RandomState(0).dirichlet(np.ones(16)).astype('f')
   # To 0, so that the last step is no accident of its size.
   rate = tf_keras.optimizers.schedules.PolynomialDecay(0.02, 300, 0.0)

@@ -70,14 +70,29 @@ def test_rate_and_distortion_are_not_swapped():
   point = tfp_rd.evaluate(linear_gaussian(), x, num_samples=8, seed=1)
   rate = 1.5 * np.log((1 + S2) / S2)
   distortion = 1.5 * np.log(2 * np.pi * S2) + 1.5
+
+  def error(between):  # Of a dimension; a draw of it has the variance 4/9.
+    return np.sqrt(3 * (between + 4 / 9 / 8) / 2000)
+
   assert abs(rate - distortion) > 1
-  for value, stderr, expected in [
-    (point.rate_nats, point.rate_stderr_nats, rate),
-    (point.distortion_nats, point.distortion_stderr_nats, distortion),
-    (point.elbo_nats, point.elbo_stderr_nats, -(rate + distortion)),
+  for value, stderr, expected, known in [
+    (point.rate_nats, point.rate_stderr_nats, rate, error(2 / 9)),
+    (
+      point.distortion_nats,
+      point.distortion_stderr_nats,
+      distortion,
+      error(1 / 18),
+    ),
+    # At the posterior D + R is -log p(x), of variance 1/2 a dimension.
+    (
+      point.elbo_nats,
+      point.elbo_stderr_nats,
+      -(rate + distortion),
+      np.sqrt(1.5 / 2000),
+    ),
   ]:
     assert abs(value - expected) < 5 * stderr
-    assert 0.001 < stderr < 0.1
+    assert stderr == pytest.approx(known, rel=0.1)
   assert point.status['elbo_nats'] == 'lower_bound'
 
 

@@ -2,11 +2,11 @@
 """A report tells what the results say, all of it and nothing else."""
 
 import csv
-import json
 import re
 import subprocess
 import sys
 
+import fabrication
 import numpy as np
 import pytest
 
@@ -16,7 +16,6 @@ from tfp_rd import point as point_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.curve import file
 from tfp_rd.report import report
-from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
 FILES = ('rd_plane.png', 'rd_plane.svg', 'table.csv', 'table.md')
@@ -40,14 +39,7 @@ def fabricate(root, architecture='---', beta=1.0, seed=0, shift=0.0, **fields):
     ).to_dict()
     for split in ('train', 'validation', 'test')
   }
-  result = {
-    'schema': 1,
-    'image_shape': [8, 8, 1],
-    'points': [{'beta': beta, **splits}],
-    **splits,
-  }
-  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
-  return run
+  return fabrication.finish(run, [{'beta': beta, **splits}], **splits)
 
 
 @pytest.fixture
@@ -165,7 +157,7 @@ def test_a_point_too_good_to_be_believed_is_listed(root, tmp_path):
 def test_each_of_several_data_sets_has_a_folder_of_its_own(root, tmp_path):
   fake = config_lib.DataConfig(fake_data=True)
   fabricate(root, '+++', data=fake)
-  mine = config_lib.DataConfig(dataset='a/-mine.npz', sha256='0123456789')
+  mine = config_lib.DataConfig(dataset='a/-mine.npz', sha256='01234567' * 8)
   fabricate(root, '+++', data=mine)
   done = report.write_report(root, tmp_path / 'report')
   folders = {p.parent.relative_to(tmp_path / 'report') for p in done.paths}
@@ -205,7 +197,7 @@ def test_no_folder_is_refused_by_a_sentence(tmp_path):
 
 def test_a_report_needs_no_tensorflow(root, tmp_path):
   program = (
-    'import sys; from tfp_rd import report;'
+    'import sys; from tfp_rd.report import report;'
     'report.write_report(sys.argv[1], sys.argv[2]);'
     "assert not {'tensorflow', 'tensorflow_probability', 'tf_keras', 'keras',"
     "'matplotlib.pyplot'} & set(sys.modules)"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Points are held against the entropy of their source, and the lie is seen."""
 
-import json
 import re
 
+import fabrication
 import numpy as np
 import pytest
 
@@ -17,7 +17,6 @@ from tfp_rd.curve import diagonal
 from tfp_rd.curve import excess as excess_lib
 from tfp_rd.estimate import Estimate
 from tfp_rd.report import plot, report, style
-from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
 DATA = config_lib.DataConfig(repr(source.Templates(side=4)))
@@ -48,17 +47,15 @@ def fabricate(root, *, excess, beta=1.0, seed=0, spoil=None):
   }
   if spoil:
     spoil(arrays)
-  np.savez(run.path / 'examples.npz', **arrays)
-  result = {
-    'schema': 1,
-    'image_shape': [4, 4, 1],
-    'entropy_nats': SOURCE.entropy().nats,
-    'entropy_stderr_nats': 0.0,
-    'points': [{'beta': beta, **splits}],
+  return fabrication.finish(
+    run,
+    [{'beta': beta, **splits}],
+    examples=arrays,
+    image_shape=[4, 4, 1],
+    entropy_nats=SOURCE.entropy().nats,
+    entropy_stderr_nats=0.0,
     **splits,
-  }
-  atomic_file.write_atomically(run.path / 'result.json', json.dumps(result))
-  return run
+  )
 
 
 def draw(tmp_path):

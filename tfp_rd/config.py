@@ -7,6 +7,7 @@ checkpoints, compilation) stands in `Execution`.  No TensorFlow here.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import typing
@@ -59,7 +60,12 @@ class DataConfig:
     field.check_text(self, 'dataset', pattern='.+')
     field.check_choice(self, 'binarize', ('', 'threshold', 'dynamic'))
     field.check_bool(self, 'fake_data')
-    field.check_text(self, 'sha256', pattern=f'({_HEXADECIMAL}{{64}})?')
+    field.check_text(
+      self,
+      'sha256',
+      pattern=f'({_HEXADECIMAL}{{64}})?',
+      what='64 hexadecimal digits',
+    )
     name = dataset_lib.canonical(self.dataset)
     field.set_field(self, 'dataset', name)
     if not self.sha256:
@@ -94,7 +100,7 @@ class ModelConfig:
       `size`.
     dropout: Rate in the decoder's hidden layers; `None` is the data set's
       default at `'small'` and 0 at `'paper'`.
-    options: Further settings of parts, by their names.
+    options: Further settings of the parts, as in `width=32`.
 
   Raises:
     UserError: A value is not as said.
@@ -110,7 +116,12 @@ class ModelConfig:
 
   def __post_init__(self):
     # Whether there are such parts, those who build the model ask.
-    field.check_text(self, 'architecture', pattern=r'[-+\w]{3}')
+    field.check_text(
+      self,
+      'architecture',
+      pattern=r'[-+\w]{3}',
+      what='three signs for encoder, decoder and marginal, as in -+v',
+    )
     field.check_choice(self, 'size', ('small', 'paper'))
     field.check_whole(self, 'latent_size', least=1, optional=True)
     field.check_whole(self, 'num_pseudo_inputs', least=1, optional=True)
@@ -302,7 +313,12 @@ class Config:
     field.check_type(self, 'objective', objective_lib.Objective)
     field.check_choice(self, 'warm_start', ('', 'up', 'down'))
     pattern = f'({_HEXADECIMAL}{{{_IDENTITY_DIGITS}}})?'
-    field.check_text(self, 'parent', pattern=pattern)
+    field.check_text(
+      self,
+      'parent',
+      pattern=pattern,
+      what='the identity of a run, 8 hexadecimal digits',
+    )
     field.check_whole(self, 'seed', least=-(2**31), most=2**31 - 1)
     self._check_together()
     traits = dataset_lib.known_traits(self.data.dataset)
@@ -412,8 +428,8 @@ class Config:
       'parent': self.parent,
       'seed': self.seed,
     }
-    usual = {'objective': _plain(BetaElbo()), 'seed': 0}
-    return {k: v for k, v in counting.items() if v != usual.get(k) and v or v}
+    usual = {'objective': _plain(BetaElbo())}
+    return {k: v for k, v in counting.items() if v and v != usual.get(k)}
 
   def _idle_fields(self):
     """Yields fields that do nothing for this family or this training."""
@@ -461,8 +477,12 @@ def _changed(record, *, omit=(), **texts):
   }
 
 
+# Hundreds of runs are read for one report.
+_type_hints = functools.cache(typing.get_type_hints)
+
+
 def _read_record(cls, fields):
-  hints = typing.get_type_hints(cls)
+  hints = _type_hints(cls)
   unknown = sorted(set(fields) - set(hints))
   if unknown:
     raise ValueError(f'it has an unknown field {unknown[0]!r}')

@@ -144,13 +144,16 @@ def check_numbers(record, name: str, *, low=-math.inf) -> None:
   set_field(record, name, tuple(map(float, values)))
 
 
-def check_text(record, name: str, *, pattern: str = '.*') -> None:
+def check_text(
+  record, name: str, *, pattern: str = '.*', what: str = ''
+) -> None:
   """Makes a field a `str`; refuses what is no text, or not of a pattern.
 
   Args:
     record: A frozen dataclass, in its `__post_init__`.
     name: The field; a path counts as text.
     pattern: A regular expression for the whole text.
+    what: What the text should be, in words; by default the pattern.
 
   Raises:
     UserError: It is something else.
@@ -164,7 +167,8 @@ def check_text(record, name: str, *, pattern: str = '.*') -> None:
     )
   if not re.fullmatch(pattern, value, re.DOTALL):
     raise errors.UserError(
-      f'{_name(record, name)} is {value!r}; expected text like {pattern}.'
+      f'{_name(record, name)} is {value!r}; expected '
+      f'{what or f"text like {pattern}"}.'
     )
   set_field(record, name, str(value))
 
@@ -208,29 +212,21 @@ def _name(record, name):
 
 
 def _whole(least, most):
-  if math.isinf(most):
-    kinds = {
-      0: 'a whole number that is not negative',
-      1: 'a positive whole number',
-    }
-    return kinds.get(least, 'a whole number')
-  return f'a whole number from {least} to {most}'
+  if not math.isinf(most):
+    return f'a whole number from {least} to {most}'
+  kinds = {0: '0 or a positive whole number', 1: 'a positive whole number'}
+  return kinds.get(least, 'a whole number')
 
 
 def _interval(low, high, closed):
   if math.isinf(low) and math.isinf(high):
     return 'a finite number'
   if math.isinf(high):
-    if low == 0:
-      kind = 'that is not negative' if closed else 'that is positive'
-    else:
-      kind = f'from {low:g} on' if closed else f'above {low:g}'
-    return f'a finite number {kind}'
-  return (
-    f'a number between {low:g} and {high:g}'
-    + {
-      '': '',
-      'low': f' ({low:g} included)',
-      'both': ', both included',
-    }[closed]
-  )
+    kinds = {'': 'is positive', 'low': 'is not negative'}
+    return f'a finite number that {kinds[closed]}'
+  ends = f'{low:g}, {high:g}'
+  return {
+    '': f'a number between {low:g} and {high:g}',
+    'low': f'a number in [{ends})',
+    'both': f'a number in [{ends}]',
+  }[closed]

@@ -5,6 +5,7 @@ A field of `tfp_rd.config` is written once, there; here it becomes a flag, and
 the flags that were given become a record again.
 """
 
+import ast
 import dataclasses
 import math
 import pathlib
@@ -19,6 +20,7 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
+from tfp_rd.record_text import Options
 
 __all__ = ['beta', 'checked', 'define', 'define_execution', 'read']
 
@@ -30,10 +32,11 @@ _DEFINE = {
   float: flags.DEFINE_float,
   str: flags.DEFINE_string,
   tuple: flags.DEFINE_list,
+  Options: flags.DEFINE_list,
 }
 
 # Fields that are more than one flag each, or follow from the others.
-_BY_OTHER_RULES = ('objective', 'options', 'parent', 'warm_start')
+_BY_OTHER_RULES = ('objective', 'parent', 'warm_start')
 
 
 def define(
@@ -72,14 +75,12 @@ def read(flag_values: flags.FlagValues, record: Record) -> Record:
   changes = {}
   for field in dataclasses.fields(record):
     value = getattr(record, field.name)
+    if field.name in _BY_OTHER_RULES:
+      continue
     if dataclasses.is_dataclass(value):
       changes[field.name] = read(flag_values, value)
-    elif (
-      field.name not in _BY_OTHER_RULES
-      and field.name in flag_values
-      and flag_values[field.name].present
-    ):
-      changes[field.name] = _value(flag_values, field.name)
+    elif field.name in flag_values and flag_values[field.name].present:
+      changes[field.name] = _value(flag_values, field.name, type(value))
   return dataclasses.replace(record, **changes)
 
 
@@ -130,7 +131,7 @@ def _define_record(record, flag_values, omit):
     elif field.name not in omit:
       _DEFINE[kind](
         field.name,
-        [*field.default] if kind is tuple else field.default,
+        [*field.default] if kind in (tuple, Options) else field.default,
         manual.get(field.name, ''),
         flag_values=flag_values,
         module_name=_title(record),
@@ -154,9 +155,24 @@ def beta(text: str) -> float:
   return number
 
 
-def _value(flag_values, name):
+def _value(flag_values, name, kind):
   value = flag_values[name].value
+  if kind is Options:
+    return Options(dict(map(_option, value)))
   return tuple(map(beta, value)) if isinstance(value, list) else value
+
+
+def _option(text):
+  """Reads `name=value`; a value that is no literal of Python is text."""
+  name, equals, value = text.partition('=')
+  if not equals:
+    raise errors.UserError(
+      f'--options has {text!r}; write name=value, as in --options=width=32.'
+    )
+  try:
+    return name.strip(), ast.literal_eval(value)
+  except (ValueError, SyntaxError):
+    return name.strip(), value
 
 
 def _kind(hint):

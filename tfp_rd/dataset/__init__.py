@@ -54,10 +54,10 @@ def names() -> tuple[str, ...]:
 
 
 def canonical(name: str) -> str:
-  """Returns the one text of a set: of a source the name and every field.
+  """Returns the canonical text of a set: for a source, its name and all fields.
 
   Raises:
-    UserError: It is a source that cannot be.
+    UserError: It names a source with a field that is wrong.
   """
   if not source_lib.is_source(name):
     return name
@@ -83,19 +83,19 @@ def load(data: 'config_lib.DataConfig', *, data_dir: str = '') -> Dataset:
       fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
       Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
-      own default.  A set that is not there is downloaded into it.
+      own default.  A set that is missing is downloaded to it.
 
   Returns:
-    The data set, float32 `[N, H, W, 1]` a split.  With `data.fake_data`, 200,
-    100 and 100 images of random bits with the same shape, for which a set with
-    a name needs neither the network nor `data_dir`.
+    The data set, each split float32 `[N, H, W, 1]`.  With `data.fake_data`,
+    200, 100 and 100 images of random bits of the same shape; then a set with a
+    name needs neither the network nor `data_dir`.
 
   Raises:
-    UserError: There is no such set, it cannot be had, or its content is not
-      what was expected.
+    UserError: There is no such set, it cannot be read or downloaded, or its
+      content is not what was expected.
 
-  Costs seconds for the sets of tensorflow-datasets, whose every image is
-  decoded; load once and keep the record.
+  Takes seconds for sets of tensorflow-datasets, since every image is decoded;
+  load once and keep the record.
   """
   module = _module(data.dataset)
   _check_binarize(data)
@@ -119,7 +119,7 @@ def fingerprint(path_or_name: str) -> str:
     path_or_name: As `DataConfig.dataset`.
 
   Returns:
-    64 hexadecimal digits, or nothing.
+    64 hexadecimal digits, or `''`.
 
   Raises:
     UserError: There is no such set, or the file cannot be read.

@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 
 from tfp_rd import errors
-from tfp_rd.dataset import images
+from tfp_rd.dataset import checks, images
 
 __all__ = ['load']
 
@@ -29,13 +29,13 @@ _HOW = (
 def load(data, *, data_dir: str = '') -> images.Dataset:
   """Reads the file and makes bits of it.
 
-  Without `validation`, the last tenth of a shuffle of train with a fixed seed
-  is taken for it, at least one image.  With `binarize='dynamic'`, validation
+  Without `validation`, a tenth of train, at least one image, is used for it; a
+  fixed seed chooses the images.  With `binarize='dynamic'`, validation
   and test are drawn once, with fixed seeds.
 
   Args:
     data: `data.dataset` is the file's path.
-    data_dir: Ignored; the path says it all.
+    data_dir: Ignored; the path is enough.
 
   Returns:
     The data set.
@@ -78,7 +78,7 @@ def _check_keys(arrays, path):
         f'train and test, and optionally {_listed(set(_KEYS[1:]) - {"test"})}.'
       )
   if unknown := set(arrays) - set(_KEYS):
-    # Passing over a misspelt `valid` would split train behind the user's back.
+    # If a misspelt `valid` were ignored, train would be split unnoticed.
     raise errors.UserError(
       f'{path} holds {_listed(unknown)}, which mean nothing here; rename or '
       f'remove them: the names are {_listed(_KEYS)}.'
@@ -93,23 +93,23 @@ def _check_keys(arrays, path):
 
 
 def _convert(arrays, split, data):
-  """Replaces a split's images and labels by checked ones of our types."""
+  """Replaces images and labels of a split by checked ones of our types."""
   what = f'{split!r} of {data.dataset}'
   values = _with_channel(arrays[split], what)
   arrays[split] = _on_probability(values, data.binarize, what)
   if (labels := arrays.get(f'{split}_labels')) is not None:
-    images.check_labels(labels, len(values), what)
+    checks.check_labels(labels, len(values), what=what)
     arrays[f'{split}_labels'] = labels.astype(np.int64)
 
 
 def _with_channel(values, what):
-  """Returns `[N, H, W, 1]`, checked for all but the meaning of its values."""
+  """Returns `[N, H, W, 1]`, checked except for the range of the values."""
   if values.dtype.kind not in 'biuf':
     raise errors.UserError(
       f'{what} has type {values.dtype}; expected booleans, integers or floats.'
     )
   values = values[..., np.newaxis] if values.ndim == 3 else values
-  images.check_images(values, what)
+  checks.check_images(values, what)
   return values
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MNIST as binarised once and for all by Larochelle, 28x28.
+"""MNIST in the fixed binarisation by Larochelle, 28x28.
 
-References:
-  Hugo Larochelle and Iain Murray. The Neural Autoregressive Distribution
-  Estimator. AISTATS 2011.
+#### References
+
+[1]: Hugo Larochelle and Iain Murray. The Neural Autoregressive Distribution
+     Estimator. In _Artificial Intelligence and Statistics_, 2011.
 """
 
 import numpy as np
@@ -19,14 +20,14 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
   """Reads the published splits of 50,000 / 10,000 / 10,000, without labels.
 
   Args:
-    data: Ignored; the set has no choices.
+    data: Ignored; the set has no options.
     data_dir: Where tensorflow-datasets keeps its prepared sets.
 
   Returns:
     The data set.
 
   Raises:
-    UserError: It is not there and cannot be downloaded.
+    UserError: The set is missing and cannot be downloaded.
   """
   del data
   builder = prepared.open_builder('binarized_mnist', data_dir=data_dir)
@@ -34,8 +35,8 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
     split: prepared.read(builder, split)['image'].astype(np.float32)
     for split in ('train', 'validation', 'test')
   }
-  # The published test file is sorted by class, so that a part of it would be
-  # no fair sample; how a prepared copy is ordered is up to who prepared it.
+  # The published test file is sorted by class, so that its first images are not
+  # a random part of it; a prepared copy may have another order.
   order = images.permutation(len(splits['test']), seed=0)
   splits['test'] = splits['test'][order]
   return images.Dataset(name='binarized_mnist', **splits)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Burda's OMNIGLOT, 28x28, from a user's copy of its `chardata.mat`.
 
-References:
-  Yuri Burda, Roger Grosse and Ruslan Salakhutdinov. Importance Weighted
-  Autoencoders. ICLR 2016.
+#### References
+
+[1]: Yuri Burda, Roger Grosse and Ruslan Salakhutdinov. Importance Weighted
+     Autoencoders. In _International Conference on Learning Representations_,
+     2016. https://arxiv.org/abs/1509.00519
 """
 
 import pathlib
@@ -11,7 +13,7 @@ import pathlib
 import numpy as np
 
 from tfp_rd import errors
-from tfp_rd.dataset import images
+from tfp_rd.dataset import checks, images
 
 __all__ = ['load']
 
@@ -24,20 +26,21 @@ _SEED = 123
 def load(data, *, data_dir: str = '') -> images.Dataset:
   """Splits the file 23,000 / 1,345 / 8,070, as its authors do.
 
-  The file holds `data [784, 24345]` and `testdata [784, 8070]`, one image a
-  column, itself column by column, in [0, 1].  Train is shuffled with the
-  authors' seed and its last 1,345 validate.  Values are probabilities, drawn
-  anew in training and once, with a fixed seed, for validation and test.
+  The file holds `data [784, 24345]` and `testdata [784, 8070]` in [0, 1]: each
+  column is one image, stored column by column.  Train is shuffled with the
+  authors' seed, and its last 1,345 images are for validation.  Values are
+  probabilities, from which pixels are drawn anew in training, and once, with a
+  fixed seed, for validation and test.
 
   Args:
     data: `data.dataset` is the file's path.
-    data_dir: Ignored; the path says it all.
+    data_dir: Ignored; the path is enough.
 
   Returns:
     The data set, without labels.
 
   Raises:
-    UserError: The file is missing or not of that kind.
+    UserError: The file is missing or has other contents.
   """
   del data_dir
   arrays = _read(data.dataset)
@@ -50,12 +53,11 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
       f'{_NUM_VALIDATION}, as that many validate.'
     )
   grey = grey[images.permutation(len(grey), seed=_SEED)]
-  return images.Dataset(
-    name=pathlib.PurePath(data.dataset).stem,
+  return images.dynamic_dataset(
+    pathlib.PurePath(data.dataset).stem,
     train=grey[:-_NUM_VALIDATION],
-    validation=images.binarize(grey[-_NUM_VALIDATION:], seed=1),
-    test=images.binarize(test, seed=2),
-    dynamic=True,
+    validation=grey[-_NUM_VALIDATION:],
+    test=test,
   )
 
 
@@ -88,7 +90,7 @@ def _upright(arrays, key, path):
     )
   stored = columns.T.astype(np.float32).reshape(-1, _SIDE, _SIDE, 1)
   upright = np.ascontiguousarray(stored.transpose(0, 2, 1, 3))
-  images.check_images(upright, what)
+  checks.check_images(upright, what)
   if upright.min() < 0 or upright.max() > 1:
     raise errors.UserError(
       f'{what} holds values from {upright.min():g} to {upright.max():g}; '

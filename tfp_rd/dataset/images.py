@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record every data set ends as, and what the sets share to get there."""
+"""The record of a data set, and functions that the data sets share."""
 
 import contextlib
 import dataclasses
@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple, Optional, TYPE_CHECKING, Union
 import numpy as np
 
 from tfp_rd import errors
+from tfp_rd.dataset import checks
 
 if TYPE_CHECKING:
   from tfp_rd import source as source_lib
@@ -19,8 +20,7 @@ __all__ = [
   'Dataset',
   'Traits',
   'binarize',
-  'check_images',
-  'check_labels',
+  'dynamic_dataset',
   'fake',
   'open_file',
   'permutation',
@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 _SPLITS = ('train', 'validation', 'test')
-_MIN_SIDE, _MAX_SIDE = 2, 64
 
 
 class Traits(NamedTuple):
@@ -36,9 +35,9 @@ class Traits(NamedTuple):
 
   Attributes:
     image_shape: `(H, W, 1)`, pixels.
-    num_classes: Number of labels; 0 for a set without.
+    num_classes: Number of classes; 0 if there are no labels.
     dynamic: Whether training images are drawn anew at every use.
-    dropout: Default dropout rate; where images are few, nets over-fit.
+    dropout: Default dropout rate, for sets so small that nets over-fit.
   """
 
   image_shape: tuple[int, int, int]
@@ -53,8 +52,8 @@ class Dataset:
 
   Attributes:
     name: What it is called in messages and reports.
-    train: `[N, H, W, 1]` float32 in {0, 1}; where `dynamic`, the probability
-      in [0, 1] that a pixel is on, to be drawn anew at every use.
+    train: `[N, H, W, 1]` float32 in {0, 1}; if `dynamic`, probabilities in
+      [0, 1] that pixels are on, from which they are drawn at every use.
     validation: `[N, H, W, 1]` float32 in {0, 1}.
     test: `[N, H, W, 1]` float32 in {0, 1}.
     train_labels: `[N]` int64, or `None`.
@@ -62,10 +61,10 @@ class Dataset:
     test_labels: Likewise.
     dynamic: Whether `train` holds probabilities.
     dropout: Default dropout rate of nets trained on it.
-    source: The distribution that drew the images, where it is known.
+    source: The distribution that drew the images, if it is known.
 
   Raises:
-    UserError: An array is not as said; the sentence names it.
+    UserError: An array differs from this description; the message names it.
   """
 
   name: str
@@ -83,10 +82,11 @@ class Dataset:
     for split in _SPLITS:
       what = f'{split!r} of {self.name}'
       values = getattr(self, split)
-      check_images(values, what)
-      _check_same_shape(values, self.image_shape, what)
-      _check_bits(values, what, grey=self.dynamic and split == 'train')
-      check_labels(getattr(self, f'{split}_labels'), len(values), what)
+      checks.check_images(values, what)
+      checks.check_same_shape(values, self.image_shape, what=what)
+      checks.check_bits(values, what, grey=self.dynamic and split == 'train')
+      labels = getattr(self, f'{split}_labels')
+      checks.check_labels(labels, len(values), what=what)
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
@@ -100,12 +100,12 @@ class Dataset:
 
     Args:
       split: `'train'`, `'validation'` or `'test'`.
-      count: At most how many, a fixed random part; `None` for all.
+      count: The most images, chosen with a fixed seed; `None` for all.
 
     Returns:
-      `[N, H, W, 1]` in {0, 1}, in the order of the split; drawn once where
-      training draws them anew, and of a source's endless images of training no
-      more than test has.
+      `[N, H, W, 1]` in {0, 1}, in the order of the split.  Where training draws
+      pixels anew, they are drawn once here.  Of a source, whose images of
+      training have no end, train has no more than test.
     """
     values = getattr(self, split)
     if self.source is not None:
@@ -117,49 +117,17 @@ class Dataset:
     return values
 
 
-def check_images(values: np.ndarray, what: str) -> None:
-  """Refuses an array that is no set of images, whatever its values mean.
-
-  Args:
-    values: Should be `[N, H, W, 1]`, N >= 1, numbers.
-    what: What to call it, such as `"'train' of x.npz"`.
-
-  Raises:
-    UserError: Wrong rank, no images, a side outside 2..64, or a value that is
-      NaN or infinite.
-  """
-  shape = tuple(values.shape)
-  if values.ndim != 4 or shape[-1] != 1:
-    raise errors.UserError(
-      f'{what} has shape {list(shape)}; expected one channel, [N, H, W] or '
-      '[N, H, W, 1].'
-    )
-  if not len(values):
-    raise errors.UserError(
-      f'{what} is empty; each split needs at least one image.'
-    )
-  if not all(_MIN_SIDE <= side <= _MAX_SIDE for side in shape[1:3]):
-    raise errors.UserError(
-      f'{what} has images of {shape[1]}x{shape[2]} pixels; height and width '
-      f'must lie in {_MIN_SIDE}..{_MAX_SIDE}: crop or shrink them.'
-    )
-  if not np.isfinite(values).all():
-    raise errors.UserError(
-      f'{what} holds NaN or infinite values; replace them before saving.'
-    )
-
-
 def permutation(num: int, *, seed: int) -> np.ndarray:
   """Returns `[num]`, a fixed order of `range(num)`.
 
-  `RandomState` is used here because NumPy keeps its streams for good, which it
-  does not promise of newer generators.
+  NumPy promises that the streams of `RandomState` do not change; it does not
+  promise that of newer generators.
   """
   return np.random.RandomState(seed).permutation(num)
 
 
 def binarize(probabilities: np.ndarray, *, seed: int) -> np.ndarray:
-  """Draws each pixel once, always the same for the same seed.
+  """Draws each pixel once; the same seed gives the same pixels.
 
   Args:
     probabilities: Any shape, in [0, 1].
@@ -172,8 +140,28 @@ def binarize(probabilities: np.ndarray, *, seed: int) -> np.ndarray:
   return (uniform < probabilities).astype(np.float32)
 
 
+def dynamic_dataset(name: str, *, train, validation, test, **labels) -> Dataset:
+  """Makes a data set of probabilities that training draws anew.
+
+  Args:
+    name: What it is called.
+    train: `[N, H, W, 1]`, probabilities that pixels are on.
+    validation: Likewise; its pixels are drawn once, with a fixed seed.
+    test: Likewise, with another seed.
+    **labels: `train_labels`, `validation_labels` and `test_labels`, if any.
+  """
+  return Dataset(
+    name,
+    train=train,
+    validation=binarize(validation, seed=1),
+    test=binarize(test, seed=2),
+    dynamic=True,
+    **labels,
+  )
+
+
 def fake(traits: Traits, *, name: str) -> Dataset:
-  """Returns random bits and labels in place of a set, for dry runs.
+  """Returns random bits and labels in place of a set, for trial runs.
 
   Args:
     traits: Of the set that it stands for.
@@ -196,7 +184,7 @@ def fake(traits: Traits, *, name: str) -> Dataset:
 
 
 def traits_of(dataset: Dataset) -> Traits:
-  """Returns what remains to know of a set once its images are put away."""
+  """Returns the traits of a set that is loaded."""
   labels = dataset.train_labels
   return Traits(
     image_shape=dataset.image_shape,
@@ -211,7 +199,7 @@ def open_file(path: Union[str, os.PathLike]) -> Iterator[BinaryIO]:
   """Opens a user's file to read its bytes; `~` is the home directory.
 
   Raises:
-    UserError: It is not there or cannot be read.
+    UserError: The file is missing or cannot be read.
   """
   try:
     with pathlib.Path(path).expanduser().open('rb') as f:
@@ -224,50 +212,3 @@ def open_file(path: Union[str, os.PathLike]) -> Iterator[BinaryIO]:
     raise errors.UserError(
       f'{path} cannot be read ({e.strerror or e}); name a readable file.'
     ) from e
-
-
-def _check_same_shape(values, image_shape, what):
-  if values.shape[1:] != image_shape:
-    raise errors.UserError(
-      f'{what} has images of {_pixels(values.shape[1:])} pixels but those of '
-      f'train have {_pixels(image_shape)}; all splits need the same.'
-    )
-
-
-def _check_bits(values, what, *, grey):
-  if grey:
-    fine, expected = (values >= 0) & (values <= 1), 'probabilities in [0, 1]'
-  else:
-    fine, expected = (values == 0) | (values == 1), 'only 0 and 1'
-  if not fine.all():
-    raise errors.UserError(
-      f'{what} holds the value {values[~fine][0]:g}; expected {expected}.'
-    )
-
-
-def check_labels(labels: Optional[np.ndarray], num: int, what: str) -> None:
-  """Refuses labels that are not one integer for each image.
-
-  Args:
-    labels: Should be integers `[num]`, or `None` for none.
-    num: Images.
-    what: What to call the images.
-
-  Raises:
-    UserError: They are something else.
-  """
-  if labels is None:
-    return
-  if labels.ndim != 1 or len(labels) != num:
-    raise errors.UserError(
-      f'labels of {what} have shape {list(labels.shape)}; expected [{num}], '
-      'one for each image.'
-    )
-  if labels.dtype.kind not in 'iu':
-    raise errors.UserError(
-      f'labels of {what} have type {labels.dtype}; expected integers.'
-    )
-
-
-def _pixels(shape):
-  return f'{shape[0]}x{shape[1]}'

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """OMNIGLOT's 32,460 drawings, reduced from 105x105 to 28x28 by area.
 
-Reduction and split are ours: likelihoods do not compare with those published
-on Burda's chardata.mat, for which see `tfp_rd.dataset.chardata`.
+Reduction and split are ours: likelihoods are not comparable with those
+published on Burda's chardata.mat, for which see `tfp_rd.dataset.chardata`.
 
-References:
-  Brenden M. Lake, Ruslan Salakhutdinov and Joshua B. Tenenbaum. Human-level
-  concept learning through probabilistic program induction. Science 350, 2015.
+#### References
+
+[1]: Brenden M. Lake, Ruslan Salakhutdinov and Joshua B. Tenenbaum. Human-level
+     concept learning through probabilistic program induction. _Science_ 350,
+     2015.
 """
 
 import numpy as np
@@ -21,21 +23,22 @@ TRAITS = images.Traits((28, 28, 1), num_classes=50, dynamic=True)
 def load(data, *, data_dir: str = '') -> images.Dataset:
   """Splits the twenty drawings of each character 14 / 1 / 5, in a fixed order.
 
-  That makes 22,722 / 1,623 / 8,115 images over the same characters.  Ink is 1;
-  grey values are probabilities, drawn anew in training and once, with a fixed
-  seed, for validation and test.  Labels are the 50 alphabets.
+  That makes 22,722 / 1,623 / 8,115 images of the same characters.  Ink is 1.
+  Grey values are probabilities, from which pixels are drawn anew in training,
+  and once, with a fixed seed, for validation and test.  Labels are the 50
+  alphabets.
 
   Args:
-    data: Ignored; the set has no choices.
+    data: Ignored; the set has no options.
     data_dir: Where tensorflow-datasets keeps its prepared sets.
 
   Returns:
     The data set.
 
   Raises:
-    UserError: It is not there and cannot be downloaded.
+    UserError: The set is missing and cannot be downloaded.
 
-  Costs half a minute: every drawing is decoded.
+  Takes half a minute, since every drawing is decoded.
   """
   del data
   builder = prepared.open_builder('omniglot', data_dir=data_dir)
@@ -47,15 +50,15 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
     for key in ('image', 'label', 'alphabet')
   )
   train, validation, test = _split(characters)
-  return images.Dataset(
-    name='omniglot',
+  labels = alphabets.astype(np.int64)
+  return images.dynamic_dataset(
+    'omniglot',
     train=ink[train],
-    validation=images.binarize(ink[validation], seed=1),
-    test=images.binarize(ink[test], seed=2),
-    train_labels=alphabets[train].astype(np.int64),
-    validation_labels=alphabets[validation].astype(np.int64),
-    test_labels=alphabets[test].astype(np.int64),
-    dynamic=TRAITS.dynamic,
+    validation=ink[validation],
+    test=ink[test],
+    train_labels=labels[train],
+    validation_labels=labels[validation],
+    test_labels=labels[test],
   )
 
 
@@ -67,15 +70,15 @@ def reduce_by_area(values: np.ndarray, *, side: int) -> np.ndarray:
     side: Pixels of the reduced images' side, at most n.
 
   Returns:
-    float32 `[B, side, side]`: each pixel the mean over a box of n / side, in
-    which a pixel that is cut counts by the part inside.
+    float32 `[B, side, side]`: each pixel is the mean over a box of n / side
+    pixels; those at the edge of the box count by the part inside.
   """
   weights = _box_weights(values.shape[1], side)
   return weights @ values.astype(np.float32) @ weights.T
 
 
 def _box_weights(num, side):
-  """Returns `[side, num]`, rows of sum 1: the overlap of boxes and pixels."""
+  """Returns `[side, num]`, the overlap of boxes and pixels; rows sum to 1."""
   box = np.arange(side)[:, np.newaxis] * (num / side)
   pixel = np.arange(num)
   right = np.minimum(box + num / side, pixel + 1)
@@ -86,7 +89,7 @@ def _box_weights(num, side):
 def _ink(drawings):
   """Maps `[B, 105, 105, 3]`, paper 255, to ink `[B, 28, 28, 1]` in [0, 1]."""
   paper = drawings[..., 0].astype(np.float32) / 255
-  # Rounding can leave a box a hair outside [0, 1].
+  # Rounding can leave a mean slightly outside of [0, 1].
   ink = np.clip(reduce_by_area(1 - paper, side=28), 0, 1)
   return ink[..., np.newaxis]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sets of tensorflow-datasets, prepared quietly and read whole.
+"""Sets of tensorflow-datasets: prepared without output, and read whole.
 
-tensorflow-datasets retries a dead network for minutes and talks on standard
-output; here one short request decides whether a download is tried at all.
+Without a network tensorflow-datasets retries for minutes, and it prints to
+standard output.  Here one short request decides whether a download is tried.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _BATCH_SIZE = 500
 
 
 def open_builder(name: str, *, data_dir: str = ''):
-  """Finds a prepared set, or downloads and prepares it.
+  """Opens a prepared set; downloads and prepares it if it is missing.
 
   Args:
     name: What tensorflow-datasets calls the set.
@@ -32,8 +32,8 @@ def open_builder(name: str, *, data_dir: str = ''):
     A `tfds.core.DatasetBuilder` whose data is on disk.
 
   Raises:
-    UserError: It is not there and cannot be downloaded; the sentence says how
-      to place it by hand.
+    UserError: It is missing and cannot be downloaded; the message says how to
+      place it by hand.
   """
   import tensorflow_datasets as tfds  # Brings TensorFlow.
 
@@ -59,8 +59,8 @@ def read(
   Args:
     builder: From `open_builder`.
     split: Its name.
-    reduce: Applied to the images of each batch `[B, H, W, C]` as it comes, so
-      that large ones never stand in memory all at once.
+    reduce: Function of the images of a batch `[B, H, W, C]`, applied before the
+      next batch is read, so that large images are never all in memory.
 
   Returns:
     Each feature as one array `[N, ...]`, the images under `'image'`.

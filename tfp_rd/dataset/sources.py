@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images drawn from a source, whose entropy and density are known.
 
-Training draws pixels anew at every use: of templates and factors all of them,
-of Ising those of one colour of a chessboard, in 131,072 rows.
+Training draws pixels anew at every use: for templates and factors all pixels,
+for Ising those of one colour of a chessboard, in 131,072 rows.
 """
 
 from tfp_rd import source as source_lib
@@ -11,12 +11,12 @@ from tfp_rd.dataset import images
 __all__ = ['load', 'traits']
 
 _VALIDATION, _TEST = 1000, 2000
-# Rows of training, at least.  Of templates each row is a template, from which
-# all pixels are drawn.  Of Ising half of the pixels stay: rows for 1,024 steps
-# of 128, after which the same halves come with new other ones.
+# Least rows of training.  For templates a row is a template, from which all
+# pixels are drawn.  For Ising half of the pixels of a row stay fixed: there are
+# rows for 1,024 steps of 128 images, after which the same halves come again.
 _ROWS = 2**14
 _ROWS_OF_HALVES = 2**17
-# A source's own seed makes its templates; these make the splits.
+# The field `seed` of a source makes its templates; these make the splits.
 _TRAIN_SEED, _VALIDATION_SEED, _TEST_SEED = range(3)
 
 
@@ -40,10 +40,10 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
 
   Args:
     data: `data.dataset` is the text of a source.
-    data_dir: Ignored; the text says it all.
+    data_dir: Ignored; the text is enough.
 
   Returns:
-    The data set, with its source, and labels where the source has causes.
+    The data set, with its source, and with labels if the source has some.
 
   Raises:
     UserError: There is no such source.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The distribution of binary images whose pixels come one after another."""
+"""The distribution of binary images, each pixel given those before it."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -18,22 +18,23 @@ class AutoregressiveBernoulli(tfd.Distribution):
     logits_fn: Function of `x [N, H, W, C]`, `maps [N, H, W, M]` and
       `condition [N, c]` (or `None`) that returns logits `[N, H, W, C]`; a
       logit must depend on earlier pixels of x alone.
-    maps: `[..., H, W, M]`, what is decoded.
+    maps: `[..., H, W, M]`, features of z.
     condition: `[..., c]` or `None`.
-    num_channels: C; pixels have an order, their channels have none.
+    num_channels: C; channels of a pixel are independent given earlier pixels.
     draw_fn: Function of uniforms `[N, H, W, C]`, maps and condition that draws
       pixel by pixel, x = 1 where the uniform lies below the probability.
-      `None` draws by iteration: the image is drawn again and again given
-      itself until nothing moves.  The n-th pixel is final after n rounds at
-      the latest, usually all are after a few dozen.
+      `None` draws by iteration: all pixels are drawn again, given the last
+      image and by the same uniforms, until none changes.  The n-th pixel is
+      final after n iterations at the latest, and usually all are final after a
+      few dozen.
     name: Name of the distribution.
 
   `sample(..., first_rows=rows)` completes images: `rows [..., R, W, C]` in
   {0, 1}, broadcast against the batch, are observed, and the rest is drawn
-  given them.  `sample` alone takes them, and refuses rows of another width or
-  of too many with a `ValueError`.
+  given them.  Only `sample` takes them.  Rows of another width, or more rows
+  than the image has, raise a `ValueError`.
 
-  The variables behind the functions are not among those of the distribution;
+  The variables that the functions use are not among those of the distribution;
   they are the decoder's.
 
   #### Examples
@@ -119,17 +120,17 @@ class AutoregressiveBernoulli(tfd.Distribution):
     if first_rows is not None:
       uniforms = self._observe(uniforms, tf.convert_to_tensor(first_rows))
     flat = tf.reshape(uniforms, [-1, *self.event_shape])
-    draw = self._draw_fn or self._draw_again_and_again
+    draw = self._draw_fn or self._draw_by_iteration
     return tf.reshape(draw(flat, *self._flat_parameters(leading)), shape)
 
-  def _draw_again_and_again(self, uniforms, maps, condition):
+  def _draw_by_iteration(self, uniforms, maps, condition):
     def draw_again(x, _):
       probs = tf.sigmoid(self._logits_fn(x, maps, condition))
       again = tf.cast(uniforms < probs, self.dtype)
       return again, tf.reduce_any(again != x)
 
     x, _ = tf.while_loop(
-      lambda _, moved: moved,
+      lambda _, has_changed: has_changed,
       draw_again,
       (tf.zeros_like(uniforms), True),
       maximum_iterations=self.event_shape[0] * self.event_shape[1] + 1,
@@ -137,7 +138,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     return x
 
   def _observe(self, uniforms, rows):
-    """Puts uniforms that force the first rows in place of theirs."""
+    """Replaces the uniforms of the first rows by values that force them."""
     height, *row_shape = self.event_shape
     if rows.shape[-2:] != row_shape or not rows.shape[-3] <= height:
       raise ValueError(
@@ -147,6 +148,6 @@ class AutoregressiveBernoulli(tfd.Distribution):
     num_rows = rows.shape[-3]
     shape = tf.shape(uniforms[..., :num_rows, :, :])
     is_on = tf.broadcast_to(tf.cast(rows, uniforms.dtype) > 0.5, shape)
-    # Below every probability, or above.
+    # Below every probability, or above every one.
     forced = tf.cast(tf.where(is_on, -1.0, 2.0), uniforms.dtype)
     return tf.concat([forced, uniforms[..., num_rows:, :, :]], axis=-3)

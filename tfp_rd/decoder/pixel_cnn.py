@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoder `+`: pixels one after another, each given those before it and z.
+"""Decoder `+`: each pixel given the pixels before it and z.
 
-d(x|z) = prod_i Bernoulli(x_i; logit_i(x_<i, z)), a probability at every value
-of the weights, since causality lies in the forward pass.
+d(x|z) = prod_i Bernoulli(x_i; logit_i(x_<i, z)).  It sums to 1 for all weights,
+since the forward pass is causal.
 
 #### References
 
@@ -39,24 +39,24 @@ _NUM_PLANES = {'everywhere': 4, 'concatenated': 1}
 class PixelCNN(tf.Module):
   """The decoder d(x|z) of causal convolutions.
 
-  With `conditioning='everywhere'` a gated dense layer turns z into planes as
+  With `latent_input='everywhere'` a gated dense layer turns z into planes as
   large as the image, and these are added to the first features unmasked, so
-  that every pixel sees all of z, the first one too.  With `'concatenated'`,
-  the paper's letter, the layer gives one plane that is concatenated to the
-  image and shifted with it: a pixel sees the plane before it, the first pixel
-  none.
+  that every pixel sees all of z, the first one too.  With `'concatenated'`, as
+  printed in the paper, the layer gives one plane that is concatenated to the
+  image and seen causally like the image: a pixel sees the plane at earlier
+  pixels, and the first pixel sees nothing of z.
 
   Measured on the test split of digits, `-+-` after 1,500 steps with one seed,
   in nats: at beta = 1, where z is ignored, D + R is 16.60 everywhere and 16.89
   concatenated, 0.28 ± 0.10 more; at beta = 0.3, where R is 13.9 and 13.1,
-  D + 0.3 R is 12.31 and 12.29, which differ by -0.02 ± 0.18.
+  D + 0.3 R is 12.31 and 12.29, a difference of -0.02 ± 0.18.
 
   Args:
     latent_size: Dimensions k of z.
     image_shape: (H, W, C).
-    conditioning: `'everywhere'` or `'concatenated'`.
+    latent_input: How z enters, `'everywhere'` or `'concatenated'`.
     features: Features of the causal network.
-    num_scales: Its resolutions.
+    num_scales: Number of its resolutions.
     num_layers: Residual layers in each of its blocks.
     condition_size: Width of the condition, 0 for none.
     dropout: Rate at which features of residual branches are dropped in
@@ -64,12 +64,12 @@ class PixelCNN(tf.Module):
     seed: Seed of the initial weights.
     dtype: Type of the weights.
 
-  A density is one pass over the image, and a sample takes as long as three or
-  four: see `tfp_rd.network.causal_sampler`.  The first sample traces its
+  A density takes one pass over the image, and a sample as long as three or four
+  passes: see `tfp_rd.network.causal_sampler`.  The first sample traces the
   loops, which takes seconds.
 
   Raises:
-    ValueError: `conditioning` is neither of the two.
+    ValueError: `latent_input` is neither of the two.
   """
 
   def __init__(
@@ -77,7 +77,7 @@ class PixelCNN(tf.Module):
     latent_size,
     image_shape,
     *,
-    conditioning='everywhere',
+    latent_input='everywhere',
     features=SIZES['small']['features'],
     num_scales=SIZES['small']['num_scales'],
     num_layers=SIZES['small']['num_layers'],
@@ -87,15 +87,15 @@ class PixelCNN(tf.Module):
     dtype='float32',
   ):
     super().__init__()
-    if conditioning not in _NUM_PLANES:
+    if latent_input not in _NUM_PLANES:
       raise ValueError(
-        f'conditioning is {conditioning!r}; choose one of {[*_NUM_PLANES]}.'
+        f'latent_input is {latent_input!r}; choose one of {[*_NUM_PLANES]}.'
       )
     seeds = initial.split(seed, 3)
     self._image_shape = tuple(image_shape)
     self._condition_size = condition_size
-    self._is_concatenated = conditioning == 'concatenated'
-    self._num_planes = _NUM_PLANES[conditioning]
+    self._is_concatenated = latent_input == 'concatenated'
+    self._num_planes = _NUM_PLANES[latent_input]
     self._planes = gated.GatedDense(
       latent_size,
       math.prod(image_shape[:2]) * self._num_planes,
@@ -112,7 +112,7 @@ class PixelCNN(tf.Module):
     )
     channels = image_shape[-1]
     self._network = causal.CausalNetwork(
-      channels + self._is_concatenated,
+      channels + (self._num_planes if self._is_concatenated else 0),
       channels,
       features=features,
       num_scales=num_scales,
@@ -190,7 +190,7 @@ def build(spec, *, seed):
   return PixelCNN(
     spec.latent_size,
     spec.image_shape,
-    conditioning=spec.latent_input,
+    latent_input=spec.latent_input,
     **SIZES[spec.size],
     condition_size=spec.condition_size,
     dropout=spec.dropout,

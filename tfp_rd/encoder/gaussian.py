@@ -11,6 +11,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_rd.encoder import image_encoder
 from tfp_rd.network import batch, convolutional, gated, initial, modulation
 
 __all__ = ['Gaussian', 'GaussianHead', 'build']
@@ -23,7 +24,8 @@ class GaussianHead(tf.Module):
 
   The scale is `softplus(h + softplus^-1(1))`, 1 at h = 0.  The paper does not
   print the offset; this one is that of TFP's VAE example by the same authors.
-  A condition scales and shifts mean and h, so that it can let z go silent.
+  A condition scales and shifts the mean and h, so that it can switch off a
+  dimension of z.
   """
 
   def __init__(
@@ -45,11 +47,11 @@ class GaussianHead(tf.Module):
 
     Args:
       features: `[..., F]`.
-      condition: `[..., c]`, broadcast against their leading axes.
+      condition: `[..., c]`, broadcast against the leading axes of features.
     """
     loc, h = self._loc(features), self._scale(features)
     if self._modulations:
-      condition = batch.beside(condition, features)
+      condition = batch.broadcast_leading(condition, features)
       loc, h = (
         modulate(x, condition)
         for modulate, x in zip(self._modulations, (loc, h), strict=True)
@@ -60,7 +62,7 @@ class GaussianHead(tf.Module):
     return tfd.MultivariateNormalDiag(loc, tf.maximum(scale, 1e-6))
 
 
-class Gaussian(tf.Module):
+class Gaussian(image_encoder.ImageEncoder):
   """The encoder e(z|x) = N(mu(x), diag(sigma(x)^2)).
 
   Args:
@@ -89,37 +91,22 @@ class Gaussian(tf.Module):
     seed,
     dtype='float32',
   ):
-    super().__init__()
-    seeds = initial.split(seed, 2)
-    self._features = convolutional.Convolutions(
-      image_shape,
-      widths=widths,
-      condition_size=condition_size,
-      seed=seeds[0],
-      dtype=dtype,
-    )
-    self._head = GaussianHead(
+    feature_seed, head_seed = initial.split(seed, 2)
+    head = GaussianHead(
       widths[-1],
       latent_size,
       condition_size=condition_size,
-      seed=seeds[1],
+      seed=head_seed,
       dtype=dtype,
     )
-
-  def __call__(self, x, *, condition=None, seed=None):
-    """Encodes images.
-
-    Args:
-      x: `[..., H, W, C]` in [0, 1].
-      condition: `[..., c]`, broadcast against x's leading axes.
-      seed: Unused; nothing is dropped in an encoder.
-
-    Returns:
-      A distribution with batch shape `[...]` and event shape `[k]`.
-    """
-    del seed
-    features = self._features(x, condition=condition)
-    return self._head(features, condition)
+    super().__init__(
+      image_shape,
+      head,
+      widths=widths,
+      condition_size=condition_size,
+      seed=feature_seed,
+      dtype=dtype,
+    )
 
 
 def build(spec, *, seed):

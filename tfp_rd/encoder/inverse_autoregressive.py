@@ -2,10 +2,10 @@
 """Encoder `+`: a diagonal Gaussian followed by inverse autoregressive steps.
 
 Each step is z' = z - m(z, h): mean-only, so that its Jacobian is 1 and log
-e(z|x) is the base's.  The paper says neither whether the masked networks see x
-nor whether the order turns round between the steps; here they see the features
-h of x as a context, without which the flow would be part of the decoder in
-disguise, and the order is reversed between steps.
+e(z|x) is that of the base.  The paper does not say whether the masked networks
+see x, nor whether the order of the dimensions is reversed between steps.  Here
+they see the features h of x as context: a flow that does not depend on x could
+as well belong to the decoder.  The order is reversed between steps.
 
 #### References
 
@@ -20,7 +20,7 @@ disguise, and the order is reversed between steps.
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.encoder import gaussian
+from tfp_rd.encoder import gaussian, image_encoder
 from tfp_rd.network import (
   autoregressive,
   batch,
@@ -44,7 +44,8 @@ class InverseAutoregressiveHead(tf.Module):
     hidden_sizes: Hidden units of each masked network.
     use_context: Whether the masked networks see the features.
     condition_size: Width of the condition, 0 for none.
-    seeds: Of the initial weights: one for the Gaussian, then one for each step.
+    seeds: Seeds of the initial weights: one for the Gaussian, then one for each
+      step.
     dtype: Type of the weights.
 
   #### Examples
@@ -96,12 +97,12 @@ class InverseAutoregressiveHead(tf.Module):
 
     Args:
       features: `[..., F]`.
-      condition: `[..., c]`, broadcast against their leading axes; the shifts
-        see it beside the features.
+      condition: `[..., c]`, broadcast against the leading axes of features and
+        concatenated to them in the context.
     """
     context = [features] if self._use_context else []
     if self._condition_size:
-      context.append(batch.beside(condition, features))
+      context.append(batch.broadcast_leading(condition, features))
     flow = autoregressive.stack(
       self._networks, context=tf.concat(context, -1) if context else None
     )
@@ -110,12 +111,12 @@ class InverseAutoregressiveHead(tf.Module):
     )
 
 
-class InverseAutoregressive(tf.Module):
-  """The encoder e(z|x): a Gaussian pushed through autoregressive steps.
+class InverseAutoregressive(image_encoder.ImageEncoder):
+  """The encoder e(z|x): a Gaussian, then autoregressive steps.
 
-  Sampling with its density is one pass of each network; take both at once by
-  `experimental_sample_and_log_prob`.  The density of a z from elsewhere, as a
-  VampPrior needs it, inverts the flow at the cost of about another pass.
+  A sample with its density costs one pass of each network; compute both at once
+  by `experimental_sample_and_log_prob`.  The density of any other z, which a
+  VampPrior needs, inverts the flow and costs about one pass more.
 
   Args:
     image_shape: (H, W, C).
@@ -142,39 +143,24 @@ class InverseAutoregressive(tf.Module):
     seed,
     dtype='float32',
   ):
-    super().__init__()
-    seeds = initial.split(seed, num_steps + 2)
-    self._features = convolutional.Convolutions(
-      image_shape,
-      widths=widths,
-      condition_size=condition_size,
-      seed=seeds[0],
-      dtype=dtype,
-    )
-    self._head = InverseAutoregressiveHead(
+    feature_seed, *head_seeds = initial.split(seed, num_steps + 2)
+    head = InverseAutoregressiveHead(
       widths[-1],
       latent_size,
       hidden_sizes=hidden_sizes,
       use_context=use_context,
       condition_size=condition_size,
-      seeds=seeds[1:],
+      seeds=head_seeds,
       dtype=dtype,
     )
-
-  def __call__(self, x, *, condition=None, seed=None):
-    """Encodes images.
-
-    Args:
-      x: `[..., H, W, C]` in [0, 1].
-      condition: `[..., c]`, broadcast against x's leading axes.
-      seed: Unused; nothing is dropped in an encoder.
-
-    Returns:
-      A distribution with batch shape `[...]` and event shape `[k]`.
-    """
-    del seed
-    features = self._features(x, condition=condition)
-    return self._head(features, condition)
+    super().__init__(
+      image_shape,
+      head,
+      widths=widths,
+      condition_size=condition_size,
+      seed=feature_seed,
+      dtype=dtype,
+    )
 
 
 def build(spec, *, seed):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact answers: what a discrete or a Gaussian world has to say in closed form.
+"""Rates, distortions and informations of discrete and Gaussian models, exact.
 
-Truth for the tests of all that is estimated.  No TensorFlow here.
+Tests compare estimates with them.  No TensorFlow here.
 """
 
 from tfp_rd.information.discrete import (
@@ -11,15 +11,15 @@ from tfp_rd.information.discrete import (
   sandwich,
 )
 from tfp_rd.information.floor import blahut_arimoto, Floor
-from tfp_rd.information.gaussian import gaussian_rate, Water
+from tfp_rd.information.gaussian import gaussian_rate, RateAtDistortion
 from tfp_rd.information.linear_gaussian import LinearEncoder, LinearGaussian
 
 __all__ = [
   'Floor',
   'LinearEncoder',
   'LinearGaussian',
+  'RateAtDistortion',
   'Sandwich',
-  'Water',
   'blahut_arimoto',
   'entropy',
   'gaussian_rate',

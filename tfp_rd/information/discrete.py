@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandwich of a discrete world, every term of it in closed form.
+"""The bounds on the information of a discrete model, all terms in closed form.
 
     H - D  <=  I(X; Z)  <=  R
 
-    R - I        =  KL(p_e(z) || m(z))                  what the marginal loses
-    D - (H - I)  =  E_p_e(z) KL(p_e(x|z) || d(x|z))     what the decoder loses
+    R - I        =  KL(p_e(z) || m(z))                  loss by the marginal
+    D - (H - I)  =  E_p_e(z) KL(p_e(x|z) || d(x|z))     loss by the decoder
 
 #### References
 
@@ -26,12 +26,12 @@ _SUM_TOLERANCE = 1e-6
 
 
 class Sandwich(NamedTuple):
-  """Everything that a discrete model is, in nats; each `[...]`.
+  """Both bounds, the information and the gaps between them; each `[...]`, nats.
 
   Attributes:
     entropy_nats: H of the source.
     rate_nats: R.
-    distortion_nats: D; infinite where the decoder excludes what occurs.
+    distortion_nats: D; infinite if the decoder gives 0 to a pair that occurs.
     information_nats: `I(X; Z)` under the encoder.
     marginal_gap_nats: `R - I`, as a divergence.
     decoder_gap_nats: `D - (H - I)`, as a divergence.
@@ -46,12 +46,12 @@ class Sandwich(NamedTuple):
 
   @property
   def excess_nats(self) -> np.ndarray:
-    """`D + R - H`, what marginal and decoder lose together."""
+    """`D + R - H`, the sum of both gaps."""
     return self.marginal_gap_nats + self.decoder_gap_nats
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
-  """Compute the entropy of distributions.
+  """Computes the entropy of distributions.
 
   Args:
     probabilities: `[..., K]`, each a distribution over its last axis.
@@ -66,7 +66,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
 
 
 def mutual_information(joint: np.ndarray) -> np.ndarray:
-  """Compute the information between the last two axes.
+  """Computes the information between the last two axes.
 
   Args:
     joint: `[..., X, Z]`, sums to 1 over both.
@@ -80,7 +80,7 @@ def mutual_information(joint: np.ndarray) -> np.ndarray:
   joint = np.asarray(joint, np.float64)
   flat = _distribution(joint.reshape(*joint.shape[:-2], -1), 'joint')
   joint = flat.reshape(joint.shape)
-  # Never a product of two probabilities: it may be 0 where neither is.
+  # No product of two probabilities: it can underflow to 0.
   terms = special.xlogy(joint, joint)
   terms -= special.xlogy(joint, joint.sum(-1, keepdims=True))
   terms -= special.xlogy(joint, joint.sum(-2, keepdims=True))
@@ -94,7 +94,7 @@ def sandwich(
   marginal: np.ndarray,
   decoder: np.ndarray,
 ) -> Sandwich:
-  """Compute rate, distortion and information by enumeration.
+  """Computes rate, distortion and information by enumeration.
 
   Costs `X Z` for each model; leading axes broadcast.
 
@@ -105,8 +105,8 @@ def sandwich(
     decoder: `[..., Z, X]`, d(x|z).
 
   Returns:
-    The record.  Each of its gaps is computed as a divergence, not as the
-    difference that it equals.
+    The `Sandwich`.  Its gaps are computed as divergences, not as the equal
+    differences.
 
   Raises:
     UserError: One of them is no distribution.

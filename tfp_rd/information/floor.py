@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of D + beta R over all encoders and marginals, certified.
+"""The least D + beta R of all encoders and marginals, between two bounds.
 
 For a source p(x), a distortion d(x, z) and a marginal m(z) the best encoder is
-m(z) exp(-d / beta), normalised, and what remains is convex in the marginal:
+m(z) exp(-d / beta), normalised.  With it, D + beta R is convex in the marginal:
 
     F(m) = -beta sum_x p(x) log sum_z m(z) exp(-d(x, z) / beta)
 
@@ -10,9 +10,9 @@ Blahut and Arimoto's step multiplies m(z) by
 
     c(z) = sum_x p(x) exp(-d(x, z) / beta) / sum_z' m(z') exp(-d(x, z') / beta)
 
-and no marginal is better than F(m) - beta log max_z c(z).  So every step knows
-how far it is from the end.  With d = -log d(x|z) of a decoder this is the floor
-of that decoder: what encoder and marginal lose is what a model lies above it.
+and no marginal is better than F(m) - beta log max_z c(z).  So every step gives
+a lower and an upper bound.  With d = -log d(x|z) this is the floor of a
+decoder: the distance of a model from it is the loss by encoder and marginal.
 
 #### References
 
@@ -36,8 +36,8 @@ from tfp_rd.information import discrete
 
 __all__ = ['blahut_arimoto', 'Floor']
 
-# An extrapolation is at most so many steps long, and leaves each component at
-# least this part of a plain step's.
+# The longest extrapolation, in steps, and the least part of a plain step's
+# component that it leaves.
 _LONGEST_STRIDE = 1e4
 _LEAST_PART = 1e-2
 _VANISHED = 1e-200
@@ -49,14 +49,13 @@ class Floor:
 
   Attributes:
     beta: `[B]`.
-    rate_nats: `[B]`, `I(X; Z)` of the encoder found, which its own aggregate
-      as marginal attains.
-    distortion_nats: `[B]`, of the encoder found.
+    rate_nats: `[B]`, `I(X; Z)` of the encoder: its rate if the marginal is its
+      aggregate.
+    distortion_nats: `[B]`, distortion of the encoder.
     encoder: `[B, X, Z]`, e(z|x).
-    lower_nats: `[B]`, no encoder and no marginal have less `D + beta R`.
-    upper_nats: `[B]`, `D + beta R` of the point found.
-    history_nats: `[T, 2, B]`, the best lower and upper bound so far after each
-      step.
+    lower_nats: `[B]`, lower bound on `D + beta R` of any encoder and marginal.
+    upper_nats: `[B]`, `D + beta R` of the encoder.
+    history_nats: `[T, 2, B]`, the best lower and upper bound up to each step.
   """
 
   beta: np.ndarray
@@ -76,28 +75,27 @@ def blahut_arimoto(
   tolerance_nats: float = 1e-6,
   max_steps: int = 20_000,
 ) -> Floor:
-  """Find the encoder and marginal that minimise `D + beta R`.
+  """Finds the encoder and marginal that minimise `D + beta R`.
 
-  Steps are extrapolated in threes [3], which saves nine in ten where letters
-  resemble each other; one that does not fall is taken back.  A step costs
-  `2 B X Z` multiplications, and `B X Z` numbers are held: alphabets of 1,000
-  letters take seconds at a handful of betas.
+  Every two plain steps are followed by an extrapolation [3], which saves nine
+  steps in ten if rows of the distortion are similar; it is undone if it does
+  not lower the value.  A step costs `2 B X Z` multiplications, and `B X Z`
+  numbers are in memory: 1,000 values of x and z take seconds at five betas.
 
   Args:
     source: `[X]`, p(x).
-    distortion: `[X, Z]`, finite, or `inf` where a letter cannot stand for
-      another.
+    distortion: `[X, Z]`, finite, or `inf` where z excludes x.
     beta: `[B]` or a number, positive: nats of distortion that a nat of rate is
       worth.
-    tolerance_nats: At most this lies between the bounds of each beta.
-    max_steps: Give up after so many; warns with the distance that is left.
+    tolerance_nats: The largest distance of the bounds at each beta.
+    max_steps: The most steps; after them the distance is reported by a warning.
 
   Returns:
-    The record.
+    The `Floor`.
 
   Raises:
-    UserError: `source` is no distribution, a letter of it cannot be sent at
-      all, a beta is not positive, or the shapes do not fit.
+    UserError: `source` is no distribution, an x that occurs has no finite
+      distortion, a beta is not positive, or the shapes do not fit.
   """
   source, distortion, beta = _checked(source, distortion, beta)
   occurs = source > 0
@@ -114,11 +112,11 @@ def blahut_arimoto(
 
 
 class _Search:
-  """Marginals on their way down, and what is known of the end."""
+  """The marginals of all betas, with the best bounds so far."""
 
   def __init__(self, source, distortion, beta):
     self._source, self._beta = source, beta
-    # The least distortion of each letter is taken out, or all would underflow.
+    # The least distortion of each x is subtracted, else all could underflow.
     least = distortion.min(1)
     self._constant = source @ least
     self._kernel = np.exp(-(distortion - least[:, None]) / beta[:, None, None])
@@ -128,32 +126,32 @@ class _Search:
     self._lower = np.full(len(beta), -np.inf)
     self._upper = np.full(len(beta), np.inf)
     self.history = []
-    self._factor, self._value = self._look(self._marginal)
+    self._factor, self._value = self._evaluate(self._marginal)
 
   @property
   def gap_nats(self):
-    """The largest distance between two bounds."""
+    """The largest distance between the bounds of a beta."""
     return (self._upper - self._lower).max()
 
   def cycle(self):
-    """Takes two plain steps, and a longer one where that leads down."""
+    """Takes two plain steps, and an extrapolated one where that lowers F."""
     first = self._marginal * self._factor
-    factor, value = self._look(first)
+    factor, value = self._evaluate(first)
     second = first * factor
     moved, turned = first - self._marginal, second - 2 * first + self._marginal
     stride = _norm(moved) / np.maximum(_norm(turned), np.finfo(float).tiny)
     stride = np.clip(stride, 1.0, _LONGEST_STRIDE)
     far = self._marginal + 2 * stride * moved + stride**2 * turned
     far = _cleaned(np.maximum(far, _LEAST_PART * second))
-    self._factor, self._value = self._look(far)
+    self._factor, self._value = self._evaluate(far)
     is_worse = ~(self._value <= value)
     if is_worse.any():
       far = np.where(is_worse[:, None], _cleaned(second), far)
-      self._factor, self._value = self._look(far)
+      self._factor, self._value = self._evaluate(far)
     self._marginal = far
 
-  def _look(self, marginal):
-    """Returns Blahut's factors and `F`, and notes the bounds."""
+  def _evaluate(self, marginal):
+    """Returns Blahut's factors and `F`, and updates the bounds."""
     evidence = (self._kernel @ marginal[..., None])[..., 0]  # [B, X]
     factor = ((self._source / evidence)[:, None, :] @ self._kernel)[:, 0]
     value = self._constant - self._beta * (np.log(evidence) @ self._source)
@@ -166,11 +164,11 @@ class _Search:
     return factor, value
 
   def floor(self, source, distortion):
-    """Returns the record for all letters, also those that never occur."""
+    """Returns the `Floor` for all x, also for those that never occur."""
     least = distortion.min(1, keepdims=True)
     with np.errstate(invalid='ignore'):
       kernel = np.exp(-(distortion - least) / self._beta[:, None, None])
-    # A letter for which there is no code has all of them alike.
+    # An x without any finite distortion gets a uniform encoder.
     joint = np.nan_to_num(kernel) * self._best[:, None, :]
     total = joint.sum(-1, keepdims=True)
     encoder = np.where(
@@ -193,7 +191,7 @@ class _Search:
 
 
 def _cleaned(marginal):
-  """Leaves out what is on its way to the least positive numbers; sums to 1."""
+  """Sets vanishing components to 0, and normalises."""
   marginal = np.where(marginal < _VANISHED, 0.0, marginal)
   return marginal / marginal.sum(-1, keepdims=True)
 
@@ -219,7 +217,7 @@ def _checked(source, distortion, beta):
   if not np.isfinite(distortion.min(1)[source > 0]).all():
     raise errors.UserError(
       'a row of distortion has no finite entry, or one that is -inf or NaN; '
-      'each letter must have one that can stand for it.'
+      'expected a finite least distortion for each x that occurs.'
     )
   if beta.ndim != 1 or not (np.isfinite(beta) & (beta > 0)).all():
     raise errors.UserError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Independent Gaussians under squared error: water fills from below."""
+"""The rate-distortion function of independent Gaussians, for squared error."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ import numpy as np
 
 from tfp_rd import errors
 
-__all__ = ['gaussian_rate', 'Water']
+__all__ = ['gaussian_rate', 'RateAtDistortion']
 
 
-class Water(NamedTuple):
-  """The least rate of Gaussian components at a total squared error.
+class RateAtDistortion(NamedTuple):
+  """The least rate of Gaussian components at a given distortion.
 
   Attributes:
     rate_nats: `[...]`.
@@ -24,12 +24,14 @@ class Water(NamedTuple):
   distortions: np.ndarray
 
 
-def gaussian_rate(variances: np.ndarray, distortion: np.ndarray) -> Water:
-  """Find the rate at a distortion, by reverse water-filling.
+def gaussian_rate(
+  variances: np.ndarray, distortion: np.ndarray
+) -> RateAtDistortion:
+  """Computes the least rate at a distortion, by reverse water-filling.
 
   Every component whose variance exceeds the level has that level as its error,
-  and costs `log(variance / level) / 2`; the others are not sent.  The level is
-  found exactly, by sorting.  For a Gaussian vector, give the eigenvalues of
+  and costs `log(variance / level) / 2`; the others cost nothing.  The level is
+  exact, by sorting.  For a Gaussian vector, give the eigenvalues of
   its covariance.
 
   Args:
@@ -37,7 +39,7 @@ def gaussian_rate(variances: np.ndarray, distortion: np.ndarray) -> Water:
     distortion: `[...]`, mean squared errors, summed over components; positive.
 
   Returns:
-    The record.  At and beyond the sum of the variances the rate is 0.
+    The rate, which is 0 from the sum of the variances on, with its slope.
 
   Raises:
     UserError: A variance or distortion is not positive and finite.
@@ -50,9 +52,9 @@ def gaussian_rate(variances: np.ndarray, distortion: np.ndarray) -> Water:
   variances = np.atleast_1d(_positive(variances, 'variances'))
   distortion = _positive(distortion, 'distortion')
   falling = np.sort(variances)[::-1]
-  # The water stands below the k-th variance if D is less than what there is
-  # with each component's error cut at that variance.
-  # Summed from the least, or the last would not be 0.
+  # The level is below the k-th variance if D is less than the sum of all
+  # variances, each cut at the k-th.  Sums begin at the least variance, so that
+  # the last one is exactly 0.
   rest = np.append(falling[::-1].cumsum()[::-1][1:], 0.0)
   number = np.arange(1, len(falling) + 1)
   is_above = distortion[..., None] < number * falling + rest
@@ -62,7 +64,7 @@ def gaussian_rate(variances: np.ndarray, distortion: np.ndarray) -> Water:
   shares = np.minimum(variances, level[..., None])
   rate = np.log(variances / shares).sum(-1) / 2
   slope = np.where(is_above[..., 0], 0.5 / level, 0.0)
-  return Water(rate, slope, shares)
+  return RateAtDistortion(rate, slope, shares)
 
 
 def _positive(values, name):

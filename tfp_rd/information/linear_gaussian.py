@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The linear-Gaussian model, with nothing left to estimate.
+"""The linear-Gaussian model, every quantity of it in closed form.
 
     x ~ N(mean, covariance)                      the source
     z | x ~ N(A x + a, S)                        the encoder
     z ~ N(0, I)                                  the marginal
     x | z ~ N(W z + b, noise^2 I)                the decoder
 
-All is closed: R, D, I(X; Z), KL(p_e(z) || m(z)), log p(x), and at each beta the
-encoder that no other encoder beats.  Truth for the tests of estimators.
+R, D, I(X; Z), KL(p_e(z) || m(z)) and log p(x) are exact, and so is the best
+encoder at each beta.  Tests compare estimators with them.
 
 #### References
 
@@ -47,14 +47,14 @@ class LinearEncoder(NamedTuple):
 class LinearGaussian:
   """A Gaussian source, a linear decoder and a standard normal marginal.
 
-  Entropies and distortions are differential: nats beside unit volume, which
-  may be negative.  Rates and informations are as ever.
+  Entropies and distortions are differential, in nats relative to unit volume,
+  and may be negative.  Rates and informations are not affected.
 
   Attributes:
-    mean: `[X]`, of the source.
-    covariance: `[X, X]`, of the source, positive definite.
-    weights: `[X, Z]`, of the decoder.
-    bias: `[X]`, of the decoder.
+    mean: `[X]`, mean of the source.
+    covariance: `[X, X]`, covariance of the source, positive definite.
+    weights: `[X, Z]`, weights of the decoder.
+    bias: `[X]`, bias of the decoder.
     noise: Positive, the standard deviation of each dimension of `x` given `z`.
 
   Raises:
@@ -78,7 +78,7 @@ class LinearGaussian:
       )
 
   def log_prob(self, x: np.ndarray) -> np.ndarray:
-    """Compute `log p(x)` of marginal and decoder, `z` integrated out.
+    """Computes `log p(x)` of marginal and decoder, by integrating over `z`.
 
     Args:
       x: `[..., X]`.
@@ -94,10 +94,10 @@ class LinearGaussian:
     return -0.5 * (squares + _log_det(2 * np.pi * covariance))
 
   def optimal_encoder(self, beta: float) -> LinearEncoder:
-    """Find the encoder that minimises `D + beta R` for marginal and decoder.
+    """Returns the encoder that minimises `D + beta R` for marginal and decoder.
 
     It is `m(z) d(x|z)^(1 / beta)`, normalised; at beta = 1 the posterior.  No
-    encoder of any kind beats it.
+    encoder, linear or not, is better.
 
     Args:
       beta: Positive.
@@ -118,13 +118,13 @@ class LinearGaussian:
     return LinearEncoder(matrix, -matrix @ self.bias, covariance)
 
   def sandwich(self, encoder: LinearEncoder) -> discrete.Sandwich:
-    """Compute rate, distortion, information and both gaps of an encoder.
+    """Computes rate, distortion, information and both gaps of an encoder.
 
     Args:
       encoder: Any linear encoder of this source.
 
     Returns:
-      The record; H and D are differential.
+      The `Sandwich`; its H and D are differential.
 
     Raises:
       UserError: A covariance is not positive definite.
@@ -141,7 +141,7 @@ class LinearGaussian:
     spread = spread + self.weights @ covariance @ self.weights.T
     squares_x = (away @ away + np.trace(spread)) / self.noise**2
     log_noise = num_x * np.log(self.noise**2)
-    # Of p_e(x|z), by the two ways to the determinant of both.
+    # Of p_e(x|z): the determinant of p_e(x, z) over that of p_e(z).
     log_det = _log_det(self.covariance) + _log_det(noise) - _log_det(covariance)
     return discrete.Sandwich(
       entropy_nats=_log_det(2 * np.pi * np.e * self.covariance) / 2,

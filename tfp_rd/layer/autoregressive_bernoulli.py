@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes to d(x|z) of binary images, each pixel given those before it."""
+"""A layer from codes to d(x|z), each pixel given those before it."""
 
 import tensorflow as tf
 import tf_keras
@@ -18,25 +18,25 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
   nats, is one pass of causal convolutions over the image.  Images are sampled
   only where `sample` is called.
 
-  As a tensor it is no sample, but `[B, H, W, C]` in (0, 1): the probability of
-  each pixel when all before it are grey, at 1/2.  That is what z alone says of
-  the image, in one pass; it is exact for the first pixel, and it is not the
-  mean of the distribution, which no number of passes below H * W gives.
-  `predict` returns it.  In a graph, as in `fit`, it costs nothing unless
-  something uses it.
+  Converted to a tensor it is not a sample, but `[B, H, W, C]` in (0, 1): the
+  probability of each pixel if all pixels before it are grey, at 1/2.  It shows
+  in one pass what z alone determines of the image.  It is exact for the first
+  pixel only, and it is not the mean of the distribution, which fewer than H * W
+  passes cannot give.  `predict` returns it.  In a graph, as in `fit`, it costs
+  nothing unless something uses it.
 
-  Nothing is dropped in it in training: a distribution layer is not told that
-  it is trained.  `Dropout` goes before it.
+  The layer has no dropout, since Keras does not tell a distribution layer
+  whether it is trained.  Put `Dropout` before it.
 
   Args:
     image_shape: (H, W, C).
-    conditioning: How z enters, `'everywhere'` or `'concatenated'`; see
+    latent_input: How z enters, `'everywhere'` or `'concatenated'`; see
       `tfp_rd.decoder.pixel_cnn`.
     features: Features of the causal network.
-    num_scales: Its resolutions.
+    num_scales: Number of its resolutions.
     num_layers: Residual layers in each of its blocks.
     seed: Seed of the initial weights.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   #### Examples
 
@@ -46,7 +46,7 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
       AutoregressiveBernoulli((28, 28, 1))])
   z = tf.zeros([4, 16])
   decoder(z).log_prob(x)  # ==> [B], nats
-  decoder.predict(z)  # ==> [B, 28, 28, 1], what z alone says
+  decoder.predict(z)  # ==> probabilities [B, 28, 28, 1]
   ```
   """
 
@@ -54,7 +54,7 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
     self,
     image_shape,
     *,
-    conditioning='everywhere',
+    latent_input='everywhere',
     features=pixel_cnn.SIZES['small']['features'],
     num_scales=pixel_cnn.SIZES['small']['num_scales'],
     num_layers=pixel_cnn.SIZES['small']['num_layers'],
@@ -63,7 +63,7 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
   ):
     config = {
       'image_shape': [int(n) for n in image_shape],
-      'conditioning': conditioning,
+      'latent_input': latent_input,
       'features': features,
       'num_scales': num_scales,
       'num_layers': num_layers,

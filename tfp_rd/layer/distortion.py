@@ -10,7 +10,7 @@ __all__ = ['distortion']
 def distortion(x, decoding):
   """Returns -log d(x|z), `[B]`, in nats.
 
-  The same as a lambda, but a compiled model that has it can be loaded again.
+  Unlike with a lambda, a compiled model with this loss can be loaded again.
 
   Args:
     x: `[B, ...]`, images.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A distribution layer that a `tf.Module` makes, and a config restores."""
+"""A distribution layer made from a `tf.Module` and restored from its config."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -14,14 +14,15 @@ class DistributionLayer(tfp.layers.DistributionLambda):
   A layer derives from it and returns its module from `_make_part`.
 
   Args:
-    convert_to_tensor_fn: What the distribution is to layers that want a tensor.
+    convert_to_tensor_fn: Function of the distribution; returns the tensor that
+      other layers use.
     config: The layer's own arguments by name, as JSON holds them.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
   """
 
   def __init__(self, convert_to_tensor_fn, *, config, **kwargs):
-    # Densities want the precision of the weights, whatever a policy of mixed
-    # precision makes of the features.
+    # Densities are computed in the precision of the weights, even if a policy
+    # of mixed precision casts the features.
     super().__init__(
       self._distribution, convert_to_tensor_fn, autocast=False, **kwargs
     )
@@ -32,14 +33,14 @@ class DistributionLayer(tfp.layers.DistributionLambda):
     size = input_shape[-1]
     self.input_spec = tf_keras.layers.InputSpec(min_ndim=2, axes={-1: size})
     self._part = self._make_part(size)
-    # Keras saves the variables that are a layer's attributes and knows
-    # nothing of those of a module.
+    # Keras saves variables that are attributes of the layer, but not those of
+    # a module.
     self._part_variables = list(self._part.variables)
     super().build(input_shape)
 
   def get_config(self):
-    """Returns the arguments."""
-    # That of a Lambda would pickle the function.
+    """Returns the arguments of the layer."""
+    # `get_config` of a Lambda would pickle the function.
     return {**tf_keras.layers.Layer.get_config(self), **self._config}
 
   @classmethod

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of any network to e(z|x): a Gaussian, then autoregressive steps."""
+"""A layer from features to e(z|x): a Gaussian, then autoregressive steps."""
 
 import tf_keras
 
@@ -14,16 +14,18 @@ __all__ = ['InverseAutoregressive']
 class InverseAutoregressive(distribution_layer.DistributionLayer):
   """Inverse autoregressive posterior: features `[B, F]` to e(z|x).
 
-  A linear map of the features gives a diagonal Gaussian; each step then takes
-  from every dimension a function of those before it and of the features.  The
+  A linear map of the features gives a diagonal Gaussian; each step then
+  subtracts from every dimension a function of the dimensions before it and of
+  the features.  The
   result has batch shape `[B]` and event shape `[k]`; its densities are in nats.
 
-  As a tensor it is one sample `[B, k]`, which costs one pass of each masked
-  network and has a gradient.  The noise is of TensorFlow's global generator,
-  as that of `Dropout`: `tf_keras.utils.set_random_seed` fixes it.
+  Converted to a tensor it is one sample `[B, k]`, which costs one pass of each
+  masked network and has a gradient.  Its noise comes from TensorFlow's global
+  generator, as that of `Dropout` does: `tf_keras.utils.set_random_seed` fixes
+  it.
 
-  The density of that sample is known with it; the density of another z costs
-  about one pass more.
+  The density of that sample costs nothing more; the density of another z costs
+  about one pass.
 
   Args:
     latent_size: Dimensions k of z.
@@ -31,7 +33,7 @@ class InverseAutoregressive(distribution_layer.DistributionLayer):
     num_steps: Autoregressive steps, 0 for the Gaussian alone.
     use_context: Whether the steps see the features.
     seed: Seed of the initial weights.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   #### Examples
 

@@ -18,13 +18,13 @@ __all__ = ['MaskedAutoregressiveRate', 'StandardNormalRate', 'VampRate']
 
 @tf_keras.utils.register_keras_serializable(package='tfp_rd')
 class StandardNormalRate(rate_layer.RateLayer):
-  """Encodes images; the rate against N(0, I) is a loss.
+  """Encodes images and adds the rate to the losses; the marginal is N(0, I).
 
   Called on `x [B, ...]` it returns one draw of z, `[B, k]`, and adds
   `weight` times the mean over the batch of `log e(z|x) - log m(z)`, in nats,
   to the losses of the model: with the loss `distortion` the model is trained
-  on D + weight * R, -ELBO where the weight is 1.  Sample weights of `fit` do
-  not reach it.  The metric `rate_nats` is R without the weight.
+  on D + weight * R, which is -ELBO if the weight is 1.  Sample weights of `fit`
+  do not affect the layer.  The metric `rate_nats` is R without the weight.
 
   `encoder` and `marginal` (to be called without arguments) are attributes;
   with a decoder they make a `tfp_rd.LatentVariableModel`.
@@ -32,12 +32,12 @@ class StandardNormalRate(rate_layer.RateLayer):
   Args:
     encoder: A Sequential or functional `tf_keras` model with one input, which
       ends in a distribution layer.
-    weight: Of R in the loss, exactly; fixed at construction.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    weight: Factor of R in the loss, fixed at construction.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   Raises:
-    UserError: The encoder is none, takes images of no fixed shape, or adds a KL
-      term of its own.
+    UserError: The encoder is no such model, takes images of no fixed shape, or
+      adds a KL term of its own.
 
   #### Examples
 
@@ -65,22 +65,22 @@ class StandardNormalRate(rate_layer.RateLayer):
 
 @tf_keras.utils.register_keras_serializable(package='tfp_rd')
 class MaskedAutoregressiveRate(rate_layer.RateLayer):
-  """Encodes images; the rate against a masked autoregressive flow is a loss.
+  """Encodes images and adds the rate; the marginal is an autoregressive flow.
 
-  As `StandardNormalRate`, with a marginal that is trained along.  Its density
+  Like `StandardNormalRate`, with a marginal that is trained too.  Its density
   costs one pass of each masked network.
 
   Args:
-    encoder: As of `StandardNormalRate`.
-    weight: As of `StandardNormalRate`.
+    encoder: As for `StandardNormalRate`.
+    weight: As for `StandardNormalRate`.
     hidden_sizes: Hidden units of each masked network.
     num_steps: Autoregressive steps.
     affine: Whether the steps also scale.
     seed: Seed of the initial weights.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   Raises:
-    UserError: As of `StandardNormalRate`.
+    UserError: As for `StandardNormalRate`.
 
   #### Examples
 
@@ -119,29 +119,29 @@ class MaskedAutoregressiveRate(rate_layer.RateLayer):
 
 @tf_keras.utils.register_keras_serializable(package='tfp_rd')
 class VampRate(rate_layer.RateLayer):
-  """Encodes images; the rate against a VampPrior is a loss.
+  """Encodes images and adds the rate; the marginal is a VampPrior.
 
-  As `StandardNormalRate`, with the mixture of the encoder at K learned
-  pseudo-inputs as marginal.  The pseudo-inputs and the weights of the mixture
-  are the layer's own; the encoder is shared, and trained through both.  Layers
-  that act in training alone, as `Dropout`, act on images and not on
-  pseudo-inputs.
+  Like `StandardNormalRate`, with the mixture of the encoder at K learned
+  pseudo-inputs as marginal.  The layer owns the pseudo-inputs and the weights
+  of the mixture.  It shares the encoder, which is trained through codes and
+  through the mixture.  Layers that act in training only, such as `Dropout`, act
+  on images and not on pseudo-inputs.
 
   A step costs B * K densities of the encoder.
 
   Args:
-    encoder: As of `StandardNormalRate`.
-    pseudo_inputs: `[K, ...]` in [0, 1], where the pseudo-inputs start, as a few
-      training images; or K, to start from random pixels.  The config of the
-      layer holds K alone: where they have come to is among the weights.
-    weight: As of `StandardNormalRate`.
+    encoder: As for `StandardNormalRate`.
+    pseudo_inputs: `[K, ...]` in [0, 1], where the pseudo-inputs start, such as
+      some training images; or K, to start from random pixels.  The config of
+      the layer holds K alone; the trained pseudo-inputs are among the weights.
+    weight: As for `StandardNormalRate`.
     max_densities: The most densities of a step that are held at once; see
       `tfp_rd.marginal.vamp_mixture.VampMixture`.
     seed: Seed of random pixels.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   Raises:
-    UserError: As of `StandardNormalRate`.
+    UserError: As for `StandardNormalRate`.
 
   #### Examples
 

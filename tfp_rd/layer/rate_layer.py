@@ -2,8 +2,8 @@
 """A layer that holds an encoder and a marginal, and adds the rate to a loss.
 
 A rate needs e(z|x) for the images and, with a VampPrior, for pseudo-inputs.
-So it holds the encoder instead of standing behind it: the encoder is once in
-the model, once in its config and once in its weights.
+So the layer holds the encoder instead of following it; the encoder is then
+only once in the model, in its config and in its weights.
 """
 
 import tensorflow as tf
@@ -23,14 +23,14 @@ class RateLayer(tf_keras.layers.Layer):
   Args:
     encoder: A Sequential or functional `tf_keras` model with one input, which
       ends in a distribution layer.
-    weight: Of R in the loss, exactly; fixed at construction.
+    weight: Factor of R in the loss, fixed at construction.
     config: The layer's other arguments by name, as JSON holds them once the
       marginal is made.
-    **kwargs: `name`, `dtype`, ... as of any layer.
+    **kwargs: `name`, `dtype`, ... of any layer.
 
   Raises:
-    UserError: The encoder is none, takes images of no fixed shape, or adds a KL
-      term of its own.
+    UserError: The encoder is no such model, takes images of no fixed shape, or
+      adds a KL term of its own.
   """
 
   def __init__(self, encoder, *, weight, config, **kwargs):
@@ -44,8 +44,8 @@ class RateLayer(tf_keras.layers.Layer):
       v for v in self.marginal.variables if id(v) not in shared
     ]
 
-  # Keras would take the variables of modules for its own and train those of a
-  # frozen encoder; it knows the encoder and the variables beside it already.
+  # Keras would track the variables of these modules and train those of a frozen
+  # encoder.  It tracks the encoder and the layer's own variables already.
   @tf.__internal__.tracking.no_automatic_dependency_tracking
   def _hold_parts(self, encoding, config):
     self._encoding = encoding
@@ -60,7 +60,7 @@ class RateLayer(tf_keras.layers.Layer):
 
   def call(self, x, training=None):
     """Returns one draw of z, `[B, k]`, for `x [B, ...]`."""
-    # A seed tells a Keras part that this is training.
+    # A part with a seed runs as in training.
     encoding = self._encoding(x, seed=0 if training else None)
     z, encoding_log_prob = self._draw(encoding)
     rate = encoding_log_prob - self.marginal().log_prob(z)
@@ -69,7 +69,7 @@ class RateLayer(tf_keras.layers.Layer):
     return z
 
   def get_config(self):
-    """Returns the arguments, the encoder's config among them."""
+    """Returns the arguments, with the config of the encoder."""
     return {
       **super().get_config(),
       'encoder': tf_keras.saving.serialize_keras_object(self.encoder),
@@ -87,12 +87,12 @@ class RateLayer(tf_keras.layers.Layer):
     return encoding.experimental_sample_and_log_prob()
 
   def _make_marginal(self, encoding):
-    """Returns the marginal for codes such as those of `encoding`."""
+    """Returns a marginal whose codes have the shape and type of `encoding`."""
     raise NotImplementedError
 
 
 def _as_part(encoder):
-  """Returns the encoder without its hidden samples, as our parts are called."""
+  """Returns the encoder as a part, which draws no hidden sample."""
   encoding = coercion.as_part(encoder, 'encoder')
   inputs = getattr(encoder, 'inputs', None)
   if not inputs or len(inputs) != 1:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marginal `+`: a standard normal pushed through masked autoregressive steps.
+"""Marginal `+`: a standard normal, then masked autoregressive steps.
 
-Mean-only steps, as in the paper, with the order reversed between them, on
-which the paper is silent.
+The steps are mean-only, as in the paper.  The order of the dimensions is
+reversed between steps, which the paper does not say.
 
 #### References
 
@@ -26,10 +26,10 @@ tfd = tfp.distributions
 
 
 class MaskedAutoregressive(tf.Module):
-  """The marginal m(z): a standard normal through autoregressive steps.
+  """The marginal m(z): a standard normal, then autoregressive steps.
 
-  Its density is one pass of each network, and so, by the one-pass inversion of
-  `tfp_rd.network.masked`, is a sample.
+  A density costs one pass of each network, and by the one-pass solution of
+  `tfp_rd.network.masked` so does a sample.
 
   Args:
     latent_size: Dimensions k of z.

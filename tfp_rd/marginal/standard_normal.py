@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marginal `-`: the standard normal, which learns nothing."""
+"""Marginal `-`: the standard normal, which has no weights."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp

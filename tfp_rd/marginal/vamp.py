@@ -2,8 +2,8 @@
 """Marginal `v`: VampPrior, a mixture of the encoder at learned pseudo-inputs.
 
 m(z) = sum_k w_k e(z|u_k), with learned weights w.  Each pseudo-input is
-u = sigmoid(a), so that every pixel can always move; it starts near a training
-image, held away from 0 and 1 where the sigmoid is flat.
+u = sigmoid(a), so that it stays an image while a is trained.  It starts near a
+training image, but away from 0 and 1, where the sigmoid is flat.
 
 #### References
 
@@ -26,10 +26,10 @@ _MARGIN = 0.05
 
 
 class Vamp(tf.Module):
-  """The marginal whose call returns a `VampMixture`, and its variables.
+  """The marginal m(z): pseudo-inputs and weights of a `VampMixture`.
 
   Args:
-    encoder: As of a `VampMixture`, shared with the model.
+    encoder: As for `VampMixture`, shared with the model.
     pseudo_inputs: `[K, H, W, C]` in [0, 1], where the pseudo-inputs start.
     max_densities: The most component densities that are held at once.
     dtype: Type of the variables.
@@ -75,8 +75,8 @@ def build(spec, *, seed, encoder, images):
     spec: What to build.
     seed: Seed of the choice of images.
     encoder: The model's encoder.
-    images: `[N, H, W, C]` to start from: distinct ones as far as they reach,
-      then again; `None` starts from random pixels.
+    images: `[N, H, W, C]` to start from, each of them once before any is used
+      again; `None` starts from random pixels.
   """
   count = spec.num_pseudo_inputs
   if images is None:

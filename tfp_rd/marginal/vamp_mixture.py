@@ -24,14 +24,15 @@ MAX_DENSITIES = 2**14
 class VampMixture(tfd.Distribution):
   """The mixture m(z) = sum_k w_k e(z|u_k) of an encoder at pseudo-inputs.
 
-  Variables are read when a method is called, so the mixture may be kept while
-  they are trained; those of an encoder that is a module are among its own.
+  Variables are read when a method is called, so that a mixture stays valid
+  while they are trained.  Variables of an encoder that is a module are among
+  those of the mixture.
 
   The density of N codes costs K encodings, at each condition, and N * K
-  densities.  Above `max_densities` they are computed in chunks, and once more
-  for the gradient; conditions whose shape is not known are then taken for those
-  of one code each.  Variables of the encoder have their gradient wherever they
-  are; that of other tensors that it closes over is then `None`.  A sample costs
+  densities.  Above `max_densities` they are computed in chunks, and again for
+  the gradient.  With a dynamic shape each code is then assumed to have its own
+  condition, which is slower.  In chunks, variables of the encoder get their
+  gradient, and other tensors that it closes over get `None`.  A sample costs
   one encoding.
 
   Args:
@@ -45,7 +46,8 @@ class VampMixture(tfd.Distribution):
     name: Name of the distribution.
 
   Raises:
-    ValueError: `max_densities` is below 1, or an image has not one code.
+    ValueError: `max_densities` is below 1, or the encoder does not return one
+      distribution for each image.
 
   #### Examples
 
@@ -116,7 +118,7 @@ class VampMixture(tfd.Distribution):
     )
 
   def _encode_first(self):
-    """Encodes one pseudo-input, which tells what all codes are like."""
+    """Encodes one pseudo-input, for the shape and type of all codes."""
     c = self._condition
     c = None if c is None else tf.zeros([c.shape[-1]], c.dtype)
     first = self._encode(self._images[:1], c)
@@ -132,7 +134,7 @@ class VampMixture(tfd.Distribution):
     return self._code_shape
 
   def _points(self, x, event_shape):
-    """Returns codes, or what stands for them, and what they depend on."""
+    """Pairs codes, or indices, and the condition with their event shapes."""
     c = self._condition
     return [(x, event_shape)] + ([] if c is None else [(c, c.shape[-1:])])
 
@@ -143,17 +145,25 @@ class VampMixture(tfd.Distribution):
       return components.log_prob(tf.expand_dims(z, -1 - self._code_shape.rank))
 
     weights = tf.nn.log_softmax(self._logits)
-    most = self._max_densities
     if self._is_chunked(z) and self._has_groups(z):
       x, conditions, restore = self._groups(z)
       return restore(
         mixture.log_density_by_group(
-          log_probs, x, conditions, self._images, weights, most=most
+          log_probs,
+          x,
+          conditions=conditions,
+          components=self._images,
+          log_weights=weights,
+          most=self._max_densities,
         )
       )
     points = self._points(z, self._code_shape)
     return mixture.log_density(
-      log_probs, points, self._images, weights, most=most
+      log_probs,
+      points,
+      components=self._images,
+      log_weights=weights,
+      most=self._max_densities,
     )
 
   def _leading(self, z):
@@ -166,18 +176,18 @@ class VampMixture(tfd.Distribution):
     return num is None or num * self._logits.shape[0] > self._max_densities
 
   def _has_groups(self, z):
-    """Whether a condition is known to be that of several codes."""
+    """Whether several codes are known to share a condition."""
     c = self._condition
     if c is None or not c.shape.is_fully_defined():
       return False
     return self._leading(z).num_elements() != c.shape[:-1].num_elements()
 
   def _groups(self, z):
-    """Brings codes that share a condition together.
+    """Groups the codes by condition.
 
     Returns:
-      Codes `[G, N, ...]`, conditions `[G, c]`, and the function that brings
-      what belongs to the codes, `[G, N]`, back into their order.
+      Codes `[G, N, ...]`, conditions `[G, c]`, and the function that restores
+      the order of the codes for values `[G, N]` that belong to them.
     """
     c, event_shape = self._condition, self._code_shape
     rank = self._leading(z).rank

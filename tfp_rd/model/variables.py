@@ -93,8 +93,9 @@ def outside(
   own = [v for n in chosen for v in trainable_variables(parts[n])]
   if all(id(v) in fixed for v in own):
     raise errors.UserError(
-      f'there is nothing to move in {" and ".join(chosen)} alone; name another '
-      'part.'
+      f'there is nothing to move in {" and ".join(chosen)} alone: its '
+      'variables, if it has any, are those of another part too; name this part '
+      'as well.'
     )
   return found
 

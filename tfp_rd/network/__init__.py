@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parts are made of: layers on plain `tf.Module`, no Keras."""
+"""The layers that parts are made of, on plain `tf.Module` without Keras."""

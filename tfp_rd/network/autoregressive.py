@@ -29,12 +29,13 @@ class MaskedAutoregressive(tfb.Bijector):
       mean-only and its Jacobian 1, with two it is affine.
     context: `[..., c]` for a network with a context.
     reverse: Whether the last dimension comes first.
-    log_scale_bound: |s| of an affine flow stays below it, so that no flow can
-      blow up.
+    log_scale_bound: Bound on |s| of an affine flow, so that densities stay
+      finite.
     name: Name of the bijector.
 
   Raises:
-    ValueError: There is a context and the network has none, or the reverse.
+    ValueError: `context` is given and the network takes none, or it is missing
+      and the network takes one.
 
   #### Examples
 
@@ -59,8 +60,9 @@ class MaskedAutoregressive(tfb.Bijector):
     parameters = dict(locals())
     if (context is not None) != network.has_context:
       raise ValueError(
-        f'context is {context}, and the network has '
-        f'{"one" if network.has_context else "none"}; give both or neither.'
+        f'context is {context}, but the network takes '
+        f'{"one" if network.has_context else "none"}; give a context exactly '
+        'if the network takes one.'
       )
     self._network = network
     self._context = context
@@ -78,20 +80,19 @@ class MaskedAutoregressive(tfb.Bijector):
     return {'context': tfp.util.ParameterProperties(event_ndims=1)}
 
   def _shift_and_log_scale(self, outputs):
-    shift, log_scale = (*outputs, None)[:2]
-    if log_scale is not None:
-      log_scale = self._log_scale_bound * tf.tanh(
-        log_scale / self._log_scale_bound
-      )
-    return shift, log_scale
+    if len(outputs) == 1:
+      return outputs[0], None
+    shift, log_scale = outputs
+    bound = self._log_scale_bound
+    return shift, bound * tf.tanh(log_scale / bound)
 
   def _outputs(self, y):
-    """Shift and log scale of the turned y, in one pass."""
+    """Computes shift and log scale of the ordered y, in one pass."""
     return self._shift_and_log_scale(
       tf.unstack(self._network(y, self._context), axis=-1)
     )
 
-  def _turn(self, x):
+  def _ordered(self, x):
     return x[..., ::-1] if self._reverse else x
 
   def _forward(self, x):
@@ -99,23 +100,24 @@ class MaskedAutoregressive(tfb.Bijector):
       shift, log_scale = self._shift_and_log_scale(outputs)
       return (x_i if log_scale is None else x_i * tf.exp(log_scale)) + shift
 
-    return self._turn(self._network.solve(self._turn(x), step, self._context))
+    y = self._network.solve(self._ordered(x), step, self._context)
+    return self._ordered(y)
 
   def _inverse(self, y):
-    y = self._turn(y)
+    y = self._ordered(y)
     shift, log_scale = self._outputs(y)
     x = y - shift
-    return self._turn(x if log_scale is None else x * tf.exp(-log_scale))
+    return self._ordered(x if log_scale is None else x * tf.exp(-log_scale))
 
   def _inverse_log_det_jacobian(self, y):
     if self._network.num_outputs == 1:
       return tf.zeros([], y.dtype)
-    _, log_scale = self._outputs(self._turn(y))
+    _, log_scale = self._outputs(self._ordered(y))
     return -tf.reduce_sum(log_scale, -1)
 
 
 def stack(networks, *, context=None) -> tfb.Bijector:
-  """Chains one autoregressive step a network, the order reversed between.
+  """Chains one step for each network; the order is reversed between steps.
 
   Args:
     networks: `MaskedNetwork`s of one event size.

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any leading shape in, one batch axis inside, the leading shape out again."""
+"""Merges leading axes into one batch axis, and restores them."""
 
 import tensorflow as tf
 
-__all__ = ['beside', 'flatten', 'restore', 'rows']
+__all__ = ['broadcast_leading', 'flatten', 'restore', 'rows']
 
 
-def beside(x, other):
+def broadcast_leading(x, other):
   """Broadcasts vectors `[..., c]` to the leading axes of `other [..., d]`."""
   leading = tf.shape(other)[:-1]
   full = tf.broadcast_to(x, tf.concat([leading, tf.shape(x)[-1:]], 0))

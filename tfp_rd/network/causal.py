@@ -2,11 +2,11 @@
 """A causal convolutional network: two streams, several scales, linear gates.
 
 The vertical stream at pixel (i, j) sees rows above i; the corner stream sees
-these and the pixels to the left in row i.  Both follow from the entrance,
-which sees earlier pixels alone: every kernel after it reaches only up and
-left.  Residual blocks go down the scales and up again, with shortcuts between
-layers of equal size, as in PixelCNN++ [1] with the paper's gates [2].  Ours
-where these are silent or it is simpler: the kernel that doubles a map is 2x2.
+these and the pixels to the left in row i.  Both start at the entrance, which
+sees earlier pixels alone; every kernel after it reaches only up and left.
+Residual blocks go down the scales and up again, with shortcuts between layers
+of equal size, as in PixelCNN++ [1] with the paper's gates [2].  One choice is
+ours: the kernel that doubles a map is 2x2.
 
 #### References
 
@@ -25,7 +25,7 @@ from tfp_rd.network import causal_layer, gated, initial
 
 __all__ = ['CORNER', 'CausalNetwork', 'VERTICAL', 'inputs', 'join_sides']
 
-# The streams, as they stand in a layer's pairs.
+# Positions of the two streams in the pairs of a layer.
 VERTICAL, CORNER = 0, 1
 
 
@@ -34,9 +34,9 @@ class CausalNetwork(tf.Module):
 
   Args:
     input_size: Channels of the image, and of what is concatenated to it.
-    output_size: Logits a pixel.
-    features: Features everywhere.
-    num_scales: Resolutions, each half the one before.
+    output_size: Logits of each pixel.
+    features: Features of every layer.
+    num_scales: Number of resolutions, each half the one before.
     num_layers: Residual layers of a block; each scale has a block on the way
       down and one on the way up.
     condition_size: Width of the condition, 0 for none.
@@ -63,7 +63,7 @@ class CausalNetwork(tf.Module):
     seeds = initial.split(seed, blocks + 2 * num_scales)
     self.num_scales = num_scales
     self._num_layers = num_layers
-    # The image, and ones that tell pixels from padding.
+    # The image, and a mask that is 1 at pixels and 0 in the padding.
     self.entrance = causal_layer.Entrance(
       input_size + 1, features, seed=seeds[0], dtype=dtype
     )
@@ -97,8 +97,8 @@ class CausalNetwork(tf.Module):
     Args:
       x: `[N, H, W, C]` in [0, 1], seen causally.
       planes: `[N, H, W, Q]`, concatenated to x and so seen causally too.
-      maps: `[N, H, W, 2 * features]`, added to both streams as they begin and
-        so seen from the first pixel on.
+      maps: `[N, H, W, 2 * features]`, added to the first features of both
+        streams, so that all pixels see them, the first one too.
       condition: `[N, c]`.
       seed: Seed of the dropout; `None` drops nothing.
 
@@ -106,42 +106,50 @@ class CausalNetwork(tf.Module):
       `[N, H, W, P]`.
     """
     height, width = x.shape[1:3]
-    streams = self.entrance(inputs(self.pad(x), self.tell(x, planes)))
+    streams = self.entrance(inputs(self.pad(x), self.with_mask(x, planes)))
     if maps is not None:
       added = tf.split(self.pad(maps), 2, axis=-1)
       streams = [s + a for s, a in zip(streams, added, strict=True)]
-    found = {}
+    outputs = {}
     for stream, h in zip((VERTICAL, CORNER), streams, strict=True):
-      h, found = self._over_maps(stream, h, found, condition, seed)
+      h, outputs = self._over_maps(stream, h, outputs, condition, seed)
     return self.last(h)[:, :height, :width]
 
-  def _over_maps(self, stream, h, beside, condition, seed):
-    """Takes one stream through; returns its end and what each layer found."""
-    found = {}
+  def _over_maps(self, stream, h, vertical, condition, seed):
+    """Runs one stream; returns its end and the output of each layer.
+
+    Args:
+      stream: `VERTICAL` or `CORNER`.
+      h: `[N, H', W', features]`, the start of the stream.
+      vertical: For the corner stream, the vertical one's output of each layer.
+      condition: `[N, c]` or `None`.
+      seed: Seed of the dropout, or `None`.
+    """
+    outputs = {}
 
     def apply(n, h, shortcut):
-      side = join_sides(beside.get(n), shortcut)
-      found[n] = self.layers[n].branches[stream](
+      side = join_sides(vertical.get(n), shortcut)
+      outputs[n] = self.layers[n].branches[stream](
         h, side, condition, seed=_seed(seed, n, stream)
       )
-      return found[n]
+      return outputs[n]
 
     def deeper(scale, h, inner):
       h = inner(self.halvings[scale].convs[stream](h))
       return tf.nn.depth_to_space(self.doublings[scale].maps[stream](h), 2)
 
-    return self.walk(h, apply, deeper), found
+    return self.walk(h, apply, deeper), outputs
 
   def walk(self, h, apply, deeper, scale=0):
-    """Takes a stream from a scale down to the last and up again.
+    """Runs a stream from a scale down to the coarsest and up again.
 
     Args:
       h: The stream at this scale.
       apply: Function of the number of a layer, of h and of the shortcut, on
         the way up, or `None`; returns h.
-      deeper: Function of the scale, of h, and of a function that walks from
-        the next scale on; returns h as seen from there.
-      scale: Where to begin.
+      deeper: Function of the scale, of h, and of a function that runs the
+        stream from the next scale on; returns h for the way up.
+      scale: The scale of h.
 
     Returns:
       h at this scale.
@@ -157,31 +165,45 @@ class CausalNetwork(tf.Module):
     return h
 
   def layers_of(self, block) -> range:
-    """Numbers of the layers of a block; those of the way down come first."""
+    """Returns the numbers of a block's layers; the way down comes first."""
     return range(block * self._num_layers, (block + 1) * self._num_layers)
 
-  def tell(self, x, planes=None) -> tf.Tensor:
-    """Returns planes and ones where x is, zeros in the padding."""
+  def with_mask(self, x, planes=None) -> tf.Tensor:
+    """Appends a mask to planes: 1 at pixels of x and 0 in the padding.
+
+    Args:
+      x: `[N, H, W, C]`; its values do not matter.
+      planes: `[N, H, W, Q]`, or `None` for the mask alone.
+
+    Returns:
+      `[N, H', W', Q + 1]`, padded.
+    """
     ones = tf.ones_like(x[..., :1])
     return self.pad(ones if planes is None else tf.concat([planes, ones], -1))
 
   def pad(self, x) -> tf.Tensor:
     """Pads below and to the right, so that every scale has whole pixels.
 
-    Such pixels hold no image: they come between rows and tell nothing.
+    In raster order the padding lies between the rows.  It is the same for all
+    images, so that causality is not affected.
     """
     multiple = 2 ** (self.num_scales - 1)
     below, right = (-x.shape[1] % multiple, -x.shape[2] % multiple)
     return tf.pad(x, [[0, 0], [0, below], [0, right], [0, 0]])
 
 
-def inputs(x, told) -> tf.Tensor:
-  """Returns what enters the network, for pixels x in [0, 1] and `told`."""
-  return tf.concat([(2.0 * x - 1.0) * told[..., -1:], told], -1)
+def inputs(x, mask) -> tf.Tensor:
+  """Returns the inputs of the first layer.
+
+  Args:
+    x: Pixels `[..., C]` in [0, 1], mapped to [-1, 1] and to 0 in the padding.
+    mask: `[..., Q + 1]`, from `CausalNetwork.with_mask`.
+  """
+  return tf.concat([(2.0 * x - 1.0) * mask[..., -1:], mask], -1)
 
 
 def join_sides(*sides):
-  """Concatenates what is there; `None` if nothing is."""
+  """Concatenates the sides that are not `None`; `None` if all are."""
   sides = [s for s in sides if s is not None]
   return tf.concat(sides, -1) if sides else None
 

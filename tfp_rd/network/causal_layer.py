@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers of two streams: kernels that reach only up and left.
 
-A layer has one branch for the vertical and one for the corner stream.  See
-`tfp_rd.network.causal`, which stacks them, and `tfp_rd.network.causal_sampler`,
-which runs them row by row and pixel by pixel.
+A layer has a branch for each stream.  `tfp_rd.network.causal` stacks layers,
+and `tfp_rd.network.causal_sampler` runs them row by row and pixel by pixel.
 """
 
 import numpy as np
@@ -21,13 +20,13 @@ _CORNER_MASK = np.array([[1, 1, 1], [1, 0, 0]])[:, :, None, None]
 class CausalConv(tf.Module):
   """A convolution of the rows i - 1, i that reaches up and left.
 
-  Two columns are j - 1, j; three are j - 1, j, j + 1.
+  A kernel of two columns covers j - 1, j, and one of three j - 1, j, j + 1.
 
   Args:
     input_size: Features of the input.
     output_size: Features of the output.
     num_columns: Columns of the kernel, 2 or 3.
-    stride: 2 halves the map: then i, j stand for twice themselves.
+    stride: 2 halves the map: output (i, j) belongs to input (2 i, 2 j).
     gain: Gain of the initial kernel.
     mask: Multiplies the kernel, or `None`.
     seed: Seed of the initial kernel.
@@ -76,15 +75,15 @@ class CausalConv(tf.Module):
     return tf.nn.conv2d(x, kernel, self.stride, 'VALID')
 
   def of_above(self, above):
-    """What row i - 1, `[w, N, i]`, gives to row i, `[w / stride, N, o]`."""
+    """Returns what row i - 1, `[w, N, i]`, adds to row i, `[w', N, o]`."""
     return self._of_row(0, above) + self._bias
 
   def of_rows(self, above, row):
-    """Row i of the result from both rows."""
+    """Returns row i of the output, from rows i - 1 and i of the input."""
     return self.of_above(above) + self._of_row(1, row)
 
   def of_left(self, left, here=None):
-    """What the pixels `[N, i]` of row i give to pixel (i, j), `[N, o]`."""
+    """Returns what columns j - 1 and j, `[N, i]`, of row i add to (i, j)."""
     if here is None:
       return left @ self.kernel[1, 0]
     kernel = tf.reshape(self.kernel[1, :2], [2 * self.input_size, -1])
@@ -100,7 +99,10 @@ class CausalConv(tf.Module):
 
 
 class Entrance(tf.Module):
-  """Image to both streams: the only place where causality is decided."""
+  """Computes the first features of both streams, from earlier pixels alone.
+
+  Causality depends on it alone: all later kernels include their own position.
+  """
 
   def __init__(self, input_size, features, *, seed, dtype):
     super().__init__()
@@ -114,8 +116,8 @@ class Entrance(tf.Module):
     )
 
   def __call__(self, x):
-    """Begins both streams from `x [N, h, w, C]`."""
-    # One row down: the vertical stream sees rows i - 2 and i - 1.
+    """Returns the first features of both streams, of `x [N, h, w, C]`."""
+    # Shifted down by a row: the vertical stream sees rows i - 2 and i - 1.
     above = tf.pad(x, [[0, 0], [1, 0], [0, 0], [0, 0]])[:, :-1]
     return self.vertical(above), self.corner(x)
 
@@ -123,8 +125,8 @@ class Entrance(tf.Module):
 class Layer(tf.Module):
   """A residual layer: `branches` of the vertical and of the corner stream.
 
-  On the way up each sees the shortcut of its stream at its side, and the
-  corner always sees the vertical one.
+  On the way up each branch also takes the shortcut of its stream, and the
+  corner branch always takes the output of the vertical one.
   """
 
   def __init__(
@@ -143,7 +145,7 @@ class Layer(tf.Module):
       )
       for num_columns, side_size, s in zip(
         (3, 2),
-        (features * has_shortcut, features * (1 + has_shortcut)),
+        (features, 2 * features) if has_shortcut else (0, features),
         initial.split(seed, 2),
         strict=True,
       )
@@ -177,7 +179,7 @@ class _Branch(tf.Module):
         seed=s,
         dtype=dtype,
       )
-      # The last gain makes each branch small beside what it is added to.
+      # The last gain makes each branch small compared with x.
       for s, gain in zip(seeds, (2.0, 0.3), strict=False)
     ]
     self._side = (
@@ -194,11 +196,11 @@ class _Branch(tf.Module):
     ]
 
   def __call__(self, x, side, condition, *, seed=None, convolve=None):
-    """Moves a stream on.
+    """Applies the branch to a stream.
 
     Args:
       x: `[..., features]`: whole maps, or what `convolve` takes.
-      side: What is beside it, of the same leading shape, or `None`.
+      side: Further features of the same leading shape, or `None`.
       condition: As `modulation.Blend` takes it, or `None`.
       seed: Seed of the dropout, or `None`.
       convolve: Function of a `CausalConv` and x; by default its call.
@@ -217,7 +219,7 @@ class _Branch(tf.Module):
 
 
 class Halving(tf.Module):
-  """Both streams at half the resolution: pixel i of it sees 2 i and before."""
+  """Halves the resolution of both streams: pixel i sees pixels up to 2 i."""
 
   def __init__(self, features, *, seed, dtype):
     super().__init__()
@@ -235,9 +237,9 @@ class Halving(tf.Module):
 
 
 class Doubling(tf.Module):
-  """Both streams at twice the resolution: each pixel becomes 2x2.
+  """Doubles the resolution of both streams: each pixel becomes 2x2.
 
-  The four pixels of a result lie one after another in its features.
+  The maps return the four pixels one after another along the features.
   """
 
   def __init__(self, features, *, seed, dtype):

@@ -1,100 +1,182 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws a few pixels of a row: one turn of the loop over columns.
+"""Draws the pixels of a few columns of a row, from left to right.
 
-See `tfp_rd.network.causal_sampler`, whose loop it is.
+This is the inner loop of `tfp_rd.network.causal_sampler`.  One iteration draws
+as many columns as one pixel of the coarsest scale is wide.
 """
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfp_rd.network import causal
 from tfp_rd.network.causal import CORNER
 
-__all__ = ['Turn', 'reach', 'side', 'up']
+__all__ = [
+  'ColumnSampler',
+  'ColumnState',
+  'RowInputs',
+  'coarse_side',
+  'initial_state',
+  'starts_pixel',
+]
 
 
-def reach(network) -> int:
-  """M: as many pixels in a row and in a column are one of the last scale."""
+class RowInputs(NamedTuple):
+  """What is known of a row of the image before its pixels are drawn.
+
+  All tensors are `[columns, N, features]`, with fewer columns on coarser
+  scales.  A mapping has only the entries that this row needs.
+
+  Attributes:
+    uniforms: Uniform random numbers, one for each pixel.
+    mask: From `CausalNetwork.with_mask`.
+    entrance: What the rows above, and the maps, add to the first features of
+      the corner stream.
+    vertical: By number of a layer, its output in the vertical stream.
+    above: By number of a convolution of the corner stream, what the row above
+      adds to its output.
+    doubled: By scale, the output of `Doubling` to that scale, which was
+      computed for the row above.
+  """
+
+  uniforms: tf.Tensor
+  mask: tf.Tensor
+  entrance: tf.Tensor
+  vertical: Mapping[int, tf.Tensor]
+  above: Mapping[int, tf.Tensor]
+  doubled: Mapping[int, tf.Tensor]
+
+
+class ColumnState(NamedTuple):
+  """What one iteration draws and computes, and the next one starts from.
+
+  Attributes:
+    x: Pixels, `[columns, N, C]`.
+    entered: Inputs of the network at these pixels, `[columns, N, ...]`.
+    conv_inputs: By number of a convolution of the corner stream, its input
+      `[columns, N, features]`.
+    doubled: By scale, the output of `Doubling` to that scale.
+  """
+
+  x: tf.Tensor
+  entered: tf.Tensor
+  conv_inputs: Mapping[int, tf.Tensor]
+  doubled: Mapping[int, tf.Tensor]
+
+
+def coarse_side(network) -> int:
+  """Returns the side, in pixels, of one pixel of the coarsest scale."""
   return 2 ** (network.num_scales - 1)
 
 
-def side(n) -> str:
-  """Names what the vertical stream found in layer n."""
-  return f'side {n}'
+def starts_pixel(n, scale) -> bool:
+  """Whether a pixel of this scale starts at row or column n of the image."""
+  return n % (1 << scale) == 0
 
 
-def up(scale) -> str:
-  """Names what comes up to a scale from the next one."""
-  return f'up {scale}'
-
-
-class Turn:
-  """M pixels of a row: one column of the last scale.
+def initial_state(network, convs, *, row, inputs) -> ColumnState:
+  """Returns zeros for the columns to the left of the image.
 
   Args:
-    network: The network.
+    network: A `CausalNetwork`.
+    convs: Convolutions of the corner stream, each with the scale of its input.
+    row: The row, counted from the start of a pixel of the coarsest scale.
+    inputs: `RowInputs` of the row.
+  """
+  num_images, dtype = tf.shape(inputs.mask)[1], inputs.mask.dtype
+  num_channels, mask_size = inputs.uniforms.shape[-1], inputs.mask.shape[-1]
+
+  def zeros(scale, size):
+    num_columns = coarse_side(network) >> scale
+    return tf.zeros([num_columns, num_images, size], dtype)
+
+  return ColumnState(
+    x=zeros(0, num_channels),
+    entered=zeros(0, num_channels + mask_size),
+    conv_inputs={
+      n: zeros(scale, conv.input_size)
+      for n, (conv, scale) in enumerate(convs.items())
+      if starts_pixel(row, scale)
+    },
+    doubled={
+      scale: zeros(scale + 1, doubling.maps[CORNER].output_size)
+      for scale, doubling in enumerate(network.doublings)
+      if starts_pixel(row, scale + 1)
+    },
+  )
+
+
+class ColumnSampler:
+  """Draws `coarse_side(network)` pixels of a row.
+
+  Args:
+    network: A `CausalNetwork`.
     condition: `[N, c]` or `None`.
-    r: Which of M rows it is.
-    names: Names of the corner's convolutions.
-    last: By name, what the turn before wrote, `[columns, N, ...]`.
-    read: By name, what is known of this turn, `[columns, N, ...]`.
+    row: The row, counted from the start of a pixel of the coarsest scale.
+    conv_numbers: The number of each convolution of the corner stream.
+    inputs: `RowInputs` of these columns.
+    last: `ColumnState` of the columns to the left.
   """
 
-  def __init__(self, network, *, condition, r, names, last, read):
+  def __init__(self, network, *, condition, row, conv_numbers, inputs, last):
     self._network = network
     self._condition = condition
-    self._r = r
-    self._names = names
-    self._left = {name: value[-1] for name, value in last.items()}
-    self._read = read
-    self._wrote = {name: [] for name in last}
+    self._row = row
+    self._conv_numbers = conv_numbers
+    self._inputs = inputs
+    # Each value becomes a list of columns, which begins with the last one to
+    # the left.
+    self._columns = tf.nest.map_structure(lambda value: [value[-1]], last)
 
-  def draw(self):
-    """Returns what it writes."""
-    for c in range(reach(self._network)):
-      self._draw_pixel(c)
-    return {name: tf.stack(values) for name, values in self._wrote.items()}
+  def draw(self) -> ColumnState:
+    """Draws the pixels and returns the state of their columns."""
+    columns = self._columns
+    for column in range(coarse_side(self._network)):
+      self._draw_pixel(column)
+    return ColumnState(
+      x=tf.stack(columns.x[1:]),
+      entered=tf.stack(columns.entered[1:]),
+      conv_inputs={k: tf.stack(v[1:]) for k, v in columns.conv_inputs.items()},
+      doubled={k: tf.stack(v[1:]) for k, v in columns.doubled.items()},
+    )
 
-  def _draw_pixel(self, c):
-    network = self._network
+  def _draw_pixel(self, column):
+    network, inputs, columns = self._network, self._inputs, self._columns
 
-    def read(name):
-      value = self._read[name]
-      return value[c * value.shape[0] // reach(network)]
+    def at_column(value):
+      return value[column * value.shape[0] // coarse_side(network)]
 
     def convolve(conv, here):
-      name = self._names[conv]
-      left = self._write(name, here)
-      return read(name) + conv.of_left(left, here)
+      n = self._conv_numbers[conv]
+      left = columns.conv_inputs[n][-1]
+      columns.conv_inputs[n].append(here)
+      return at_column(inputs.above[n]) + conv.of_left(left, here)
 
     def apply(n, h, shortcut):
-      both = causal.join_sides(read(side(n)), shortcut)
+      side = causal.join_sides(at_column(inputs.vertical[n]), shortcut)
       branch = network.layers[n].branches[CORNER]
-      return branch(h, both, self._condition, convolve=convolve)
+      return branch(h, side, self._condition, convolve=convolve)
 
     def deeper(scale, h, inner):
-      below, right = (self._r >> scale) % 2, (c >> scale) % 2
+      # Which of the 2x2 pixels that one of the next scale becomes.
+      below, right = (self._row >> scale) % 2, (column >> scale) % 2
       conv = network.halvings[scale].convs[CORNER]
-      if below:
-        self._write(self._names[conv], h)
-        doubled = read(up(scale))
-      elif right:
-        self._write(self._names[conv], h)
-        doubled = self._left[up(scale)]
+      if below or right:
+        columns.conv_inputs[self._conv_numbers[conv]].append(h)
       else:
         double = network.doublings[scale].maps[CORNER]
-        doubled = double(inner(convolve(conv, h)))
-        self._write(up(scale), doubled)
+        columns.doubled[scale].append(double(inner(convolve(conv, h))))
+      if below:
+        doubled = at_column(inputs.doubled[scale])
+      else:
+        doubled = columns.doubled[scale][-1]
       return tf.split(doubled, 4, axis=-1)[2 * below + right]
 
-    left = self._left['entered']
-    h = read('entrance') + network.entrance.corner.of_left(left)
+    left = columns.entered[-1]
+    h = at_column(inputs.entrance) + network.entrance.corner.of_left(left)
     logits = network.last(network.walk(h, apply, deeper))
-    x = tf.cast(read('uniforms') < tf.sigmoid(logits), logits.dtype)
-    self._write('x', x)
-    self._write('entered', causal.inputs(x, read('told')))
-
-  def _write(self, name, value):
-    """Writes, and returns what was written before."""
-    before, self._left[name] = self._left[name], value
-    self._wrote[name].append(value)
-    return before
+    x = tf.cast(at_column(inputs.uniforms) < tf.sigmoid(logits), logits.dtype)
+    columns.x.append(x)
+    columns.entered.append(causal.inputs(x, at_column(inputs.mask)))

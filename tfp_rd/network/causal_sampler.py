@@ -1,22 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws images pixel by pixel from a causal network, each feature once.
 
-The vertical stream needs rows above alone, so it goes a whole row at a time;
-so does what the rows above give to the corner stream.  Left to each pixel are
-small products of its left neighbour and of itself.  All that is remembered is,
-for every convolution, the last row of its input.
+The vertical stream depends on rows above alone, so it is computed for a whole
+row at a time, and so is what the rows above add to the corner stream.  For each
+pixel only small products of its left neighbour and of itself remain.  The
+sampler stores, for every convolution, the last row of its input.
 
-Loops go over rows and, in them, over columns, at each turn as many as one
-pixel of the coarsest scale covers: so every scale moves on its own pixels
-alone.  Maps are `[W, N, features]` here, columns first.
+The outer loop goes over rows and the inner one over columns.  An iteration of
+either covers one pixel of the coarsest scale, so that every scale advances by
+whole pixels.  Maps are `[W, N, features]` here, columns first.
 """
+
+from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
 from tfp_rd.network import causal_pixels
 from tfp_rd.network.causal import CORNER, VERTICAL
+from tfp_rd.network.causal_pixels import RowInputs, starts_pixel
 
 __all__ = ['sample']
+
+
+class _Given(NamedTuple):
+  """What a sample is drawn from, as maps that share their leading axes."""
+
+  uniforms: tf.Tensor
+  mask: tf.Tensor
+  maps: Optional[tf.Tensor]
+
+  def at(self, n):
+    """Returns entry n of the first axis of each map."""
+    return _Given(*(None if value is None else value[n] for value in self))
 
 
 def sample(network, uniforms, *, planes=None, maps=None, condition=None):
@@ -24,63 +39,73 @@ def sample(network, uniforms, *, planes=None, maps=None, condition=None):
 
   Args:
     network: A `CausalNetwork`.
-    uniforms: `[N, H, W, C]`.
+    uniforms: `[N, H, W, C]`, in [0, 1).
     planes: As the network takes it.
     maps: As the network takes it.
     condition: As the network takes it.
 
   Returns:
-    `[N, H, W, C]`: what drawing pixel by pixel gives, up to rounding.  Costs
-    the arithmetic of about one pass, in H W small steps.  To be called in a
-    `tf.function`, whose graph has loops in place of pixels.
+    `[N, H, W, C]` in {0, 1}, equal up to rounding to what drawing pixel by
+    pixel with a whole pass for each gives.  Costs the arithmetic of about one
+    pass, in H W small steps.  Call it in a `tf.function`, whose graph has loops
+    in place of pixels.
   """
-  height, width, num_channels = uniforms.shape[1:]
-  given = {
-    'uniforms': _by_rows(network, uniforms),
-    'told': _by_rows(network, network.tell(uniforms, planes)),
-  }
-  if maps is not None:
-    given['maps'] = _by_rows(network, maps)
-  num_rows, _, padded_width = given['told'].shape[:3]
+  height, width = uniforms.shape[1:3]
+  given = _Given(
+    uniforms=_by_rows(network, uniforms),
+    mask=_by_rows(network, network.with_mask(uniforms, planes)),
+    maps=None if maps is None else _by_rows(network, maps),
+  )
+  num_iterations = given.mask.shape[0]
   convs = _convs_of(network, VERTICAL) | _convs_of(network, CORNER)
 
-  def paint(n, images, entered, memory):
-    rows = _Rows(
+  def draw_rows(n, images, entered, memory):
+    rows = _RowSampler(
       network,
       condition=condition,
       entered=entered,
       memory=dict(zip(convs, memory, strict=True)),
     )
-    x = rows.paint({name: value[n] for name, value in given.items()})
-    return n + 1, images.write(n, x), rows.entered, [*rows.memory.values()]
-
-  def zeros(width, size):
-    return tf.zeros([width, tf.shape(uniforms)[0], size], uniforms.dtype)
+    images = images.write(n, rows.draw(given.at(n)))
+    return n + 1, images, rows.entered, [*rows.memory.values()]
 
   _, images, *_ = tf.while_loop(
-    lambda n, *_: n < num_rows,
-    paint,
+    lambda n, *_: n < num_iterations,
+    draw_rows,
     (
       0,
-      tf.TensorArray(uniforms.dtype, num_rows),
-      [zeros(padded_width, num_channels + given['told'].shape[-1])] * 2,
-      [zeros(padded_width >> s, c.input_size) for c, s in convs.items()],
+      tf.TensorArray(uniforms.dtype, num_iterations),
+      *_initial_memory(given, convs),
     ),
-    maximum_iterations=num_rows,
+    maximum_iterations=num_iterations,
   )
   x = _merge(images.stack())
   return tf.transpose(x[:height, :width], [2, 0, 1, 3])
 
 
+def _initial_memory(given, convs):
+  """Returns zeros for the rows above the image, see `_RowSampler`."""
+  *_, width, _, mask_size = given.mask.shape
+  num_images, dtype = tf.shape(given.mask)[3], given.mask.dtype
+
+  def zeros(width, size):
+    return tf.zeros([width, num_images, size], dtype)
+
+  entered = zeros(width, given.uniforms.shape[-1] + mask_size)
+  memory = [zeros(width >> s, c.input_size) for c, s in convs.items()]
+  return [entered] * 2, memory
+
+
 def _by_rows(network, x):
   """Pads maps `[N, H, W, C]` and turns them to `[rows, M, W, N, C]`."""
   return _part(
-    tf.transpose(network.pad(x), [1, 2, 0, 3]), causal_pixels.reach(network)
+    tf.transpose(network.pad(x), [1, 2, 0, 3]),
+    causal_pixels.coarse_side(network),
   )
 
 
 def _part(x, size):
-  """Parts the first axis: `[n * size, ...] -> [n, size, ...]`."""
+  """Divides the first axis: `[n * size, ...] -> [n, size, ...]`."""
   shape = [x.shape[0] // size, size]
   return tf.reshape(x, tf.concat([shape, tf.shape(x)[1:]], 0))
 
@@ -106,13 +131,13 @@ def _convs_of(network, stream):
   }
 
 
-class _Rows:
-  """M rows of pixels: one row of the last scale.
+class _RowSampler:
+  """Draws the M rows of pixels that one row of the coarsest scale covers.
 
   Args:
-    network: The network.
+    network: A `CausalNetwork`.
     condition: `[N, c]` or `None`.
-    entered: What entered the network at the two rows before, `[W, N, ...]`.
+    entered: Inputs of the network at the two rows above, `[W, N, ...]` each.
     memory: For each convolution the last row of its input.
   """
 
@@ -121,30 +146,52 @@ class _Rows:
     self.memory = memory
     self._network = network
     self._condition = condition
-    # What comes up from the next scale, for two rows of this one.
+    self._corner_convs = _convs_of(network, CORNER)
+    # Outputs of `Doubling` by scale, of either stream.  Each holds two rows of
+    # the scale: it is computed at the first one and used again at the second.
     self._doubled = {}
     self._doubled_corner = {}
 
-  def paint(self, given):
+  def draw(self, given):
     """Draws pixels `[M, W, N, C]`, given maps of such shapes."""
-    rows = [
-      self._paint_row(r, {name: value[r] for name, value in given.items()})
-      for r in range(causal_pixels.reach(self._network))
-    ]
-    return tf.stack(rows)
+    num_rows = causal_pixels.coarse_side(self._network)
+    return tf.stack([self._draw_row(r, given.at(r)) for r in range(num_rows)])
 
-  def _paint_row(self, r, read):
-    begin = read.pop('maps', None)
-    begin = [0.0, 0.0] if begin is None else tf.split(begin, 2, axis=-1)
-    for n, side in self._vertical(r, begin[VERTICAL]).items():
-      read[causal_pixels.side(n)] = side
-    entrance = self._network.entrance.corner
-    read['entrance'] = entrance.of_above(self.entered[1]) + begin[CORNER]
-    return self._corner(r, read)
+  def _draw_row(self, r, given):
+    """Draws the pixels of row r, left to right, and stores the row."""
+    drawn = self._scan(r, self._inputs(r, given))
+    for n, conv in enumerate(self._corner_convs):
+      self.memory[conv] = drawn.conv_inputs.get(n, self.memory[conv])
+    self._doubled_corner |= drawn.doubled
+    self.entered = [self.entered[1], drawn.entered]
+    return drawn.x
 
-  def _vertical(self, r, begin):
-    """Moves the vertical stream on by a row; returns what layers found."""
-    found = {}
+  def _inputs(self, r, given):
+    """Computes what is known of row r before its pixels are drawn."""
+    maps = [0.0, 0.0]
+    if given.maps is not None:
+      maps = tf.split(given.maps, 2, axis=-1)
+    entrance = self._network.entrance.corner.of_above(self.entered[1])
+    return RowInputs(
+      uniforms=given.uniforms,
+      mask=given.mask,
+      entrance=entrance + maps[CORNER],
+      vertical=self._vertical(r, maps[VERTICAL]),
+      above={
+        n: conv.of_above(self.memory[conv])
+        for n, (conv, scale) in enumerate(self._corner_convs.items())
+        if r % (conv.stride << scale) == 0  # Its output has a row here.
+      },
+      doubled={
+        scale: doubled
+        for scale, doubled in self._doubled_corner.items()
+        if starts_pixel(r, scale) and not starts_pixel(r, scale + 1)
+      },
+    )
+
+  def _vertical(self, r, maps):
+    """Computes row r of the vertical stream; returns outputs by layer."""
+    outputs = {}
     condition = self._condition
     condition = None if condition is None else condition[tf.newaxis]
 
@@ -154,8 +201,8 @@ class _Rows:
 
     def apply(n, h, shortcut):
       branch = self._network.layers[n].branches[VERTICAL]
-      found[n] = branch(h, shortcut, condition, convolve=convolve)
-      return found[n]
+      outputs[n] = branch(h, shortcut, condition, convolve=convolve)
+      return outputs[n]
 
     def deeper(scale, h, inner):
       below = (r >> scale) % 2
@@ -166,61 +213,31 @@ class _Rows:
       return _row_of_doubled(self._doubled[scale], below)
 
     h = self._network.entrance.vertical.of_rows(*self.entered)
-    self._network.walk(h + begin, apply, deeper)
-    return found
+    self._network.walk(h + maps, apply, deeper)
+    return outputs
 
-  def _corner(self, r, read):
-    """Draws the pixels of row r, left to right, and remembers the row."""
-    network = self._network
-    convs = _convs_of(network, CORNER)
-    names = {conv: f'conv {n}' for n, conv in enumerate(convs)}
-    writes = {'x': (0, read['uniforms'].shape[-1])}
-    writes['entered'] = (0, self.entered[0].shape[-1])
-    for conv, scale in convs.items():
-      if not r % (1 << scale):
-        writes[names[conv]] = (scale, conv.input_size)
-      if not r % (conv.stride << scale):
-        read[names[conv]] = conv.of_above(self.memory[conv])
-    for scale, doubling in enumerate(network.doublings):
-      if not r % (2 << scale):
-        writes[causal_pixels.up(scale)] = (
-          scale + 1,
-          doubling.maps[CORNER].output_size,
-        )
-      elif not r % (1 << scale):
-        read[causal_pixels.up(scale)] = self._doubled_corner[scale]
-    wrote = self._scan(r, read, writes, names)
-    for conv, name in names.items():
-      self.memory[conv] = wrote.get(name, self.memory[conv])
-    for scale in range(network.num_scales - 1):
-      if causal_pixels.up(scale) in wrote:
-        self._doubled_corner[scale] = wrote[causal_pixels.up(scale)]
-    self.entered = [self.entered[1], wrote['entered']]
-    return wrote['x']
-
-  def _scan(self, r, read, writes, names):
-    """Runs all turns of a row: M columns each."""
-    reach, width = causal_pixels.reach(self._network), read['told'].shape[0]
-    num_images, dtype = tf.shape(read['told'])[1], read['told'].dtype
-    wrote = tf.scan(
-      lambda last, now: causal_pixels.Turn(
+  def _scan(self, r, inputs):
+    """Runs the inner loop over a row, M columns at a time."""
+    columns = causal_pixels.coarse_side(self._network)
+    width = inputs.mask.shape[0]
+    numbers = {conv: n for n, conv in enumerate(self._corner_convs)}
+    drawn = tf.scan(
+      lambda last, now: causal_pixels.ColumnSampler(
         self._network,
         condition=self._condition,
-        r=r,
-        names=names,
+        row=r,
+        conv_numbers=numbers,
+        inputs=now,
         last=last,
-        read=now,
       ).draw(),
-      {
-        name: _part(value, value.shape[0] * reach // width)
-        for name, value in read.items()
-      },
-      initializer={
-        name: tf.zeros([reach >> scale, num_images, size], dtype)
-        for name, (scale, size) in writes.items()
-      },
+      tf.nest.map_structure(
+        lambda value: _part(value, value.shape[0] * columns // width), inputs
+      ),
+      initializer=causal_pixels.initial_state(
+        self._network, self._corner_convs, row=r, inputs=inputs
+      ),
     )
-    return {name: _merge(value) for name, value in wrote.items()}
+    return tf.nest.map_structure(_merge, drawn)
 
 
 def _row_of_doubled(h, below):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's five gated convolutions, and the deconvolutions that mirror them.
 
-    image -> (w0,5,1) (w0,5,2) (w1,5,1) (w1,5,2) (w2, what remains) -> features
-    latent -> (w1, what remains) (w1,5,1) (w1,5,2) (w0,5,1) (w0,5,2) (w0,4,1)
+    image -> (w0,5,1) (w0,5,2) (w1,5,1) (w1,5,2) (w2,rest) -> features
+    latent -> (w1,rest) (w1,5,1) (w1,5,2) (w0,5,1) (w0,5,2) (w0,4,1)
            -> linear (1,5,1) -> logits
 
-At 28x28 what remains is 7x7, as printed in the paper.  At other sizes the map
-after two halvings remains, and what the doublings add too much is cropped.
+Each bracket is features, kernel, stride.  `rest` is the size of the map after
+two halvings: at 28x28 it is 7x7, as printed in the paper.  If the doublings
+give more pixels than the image has, the result is cropped.
 
 #### References
 
@@ -92,7 +93,7 @@ class Deconvolutions(tf.Module):
     widths: Features of the stages; the first two are used.
     condition_size: Width of the condition, 0 for none.
     dropout: Rate at which features of the first layer are dropped in training;
-      later, where features are few, it costs more than it gives.
+      later layers have too few features for dropout.
     seed: Seed of the initial weights.
     dtype: Type of the weights.
   """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linear gates, h(x) = (W1 x + b1) * sigmoid(W2 x + b2), the paper's unit.
 
-Both maps are one product with twice the outputs.  With a condition there are
-two such products, of which `tfp_rd.network.modulation` makes one.
+One product with twice the outputs computes both maps.  With a condition there
+are two such pairs, which `tfp_rd.network.modulation` blends into one.
 
 #### References
 
@@ -33,9 +33,10 @@ _GATED_GAIN = 3.4
 
 
 def num_outputs(output_size: int, condition_size: int) -> int:
-  """Returns how many features a linear map before a gate has.
+  """Returns how many features the linear map before a gate must have.
 
-  Twice the gate's, and of two such maps where `modulation.Blend` makes one.
+  The gate halves their number; with a condition, `modulation.Blend` halves it
+  before.
   """
   return 2 * output_size * (2 if condition_size else 1)
 
@@ -47,7 +48,7 @@ def gate(x) -> tf.Tensor:
 
 
 def dropout(x, rate: float, seed) -> tf.Tensor:
-  """Sets features to 0 with probability `rate` and scales up what stays.
+  """Sets features to 0 with probability `rate` and scales up the others.
 
   Args:
     x: Any shape.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Initial values and seeds: every layer gets a seed of its own."""
+"""Initial weights and seeds: every layer gets a seed of its own."""
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ def as_seed(seed) -> tf.Tensor:
   """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s).
 
   Raises:
-    ValueError: An integer beyond 32 bits.
+    ValueError: `seed` is an integer that does not fit into 32 bits.
   """
   if isinstance(seed, (int, np.integer)):
     if not -(2**31) <= seed < 2**31:
@@ -47,7 +47,7 @@ def fold_in(seed, number) -> tf.Tensor:
 def uniform(shape, *, seed, dtype='float32') -> tf.Tensor:
   """Returns numbers in [0, 1), the same on every device and under XLA."""
   bits = tf.cast(_bits(seed, 0, shape=shape, purpose=2), tf.int64)
-  # 24 bits are all that float32 holds below 1.
+  # float32 holds no more than 24 bits below 1.
   kept = 24 if tf.as_dtype(dtype) == tf.float32 else 32
   bits = tf.bitwise.right_shift(_unsigned(bits), 32 - kept)
   return tf.cast(bits, dtype) * 2.0**-kept
@@ -56,8 +56,8 @@ def uniform(shape, *, seed, dtype='float32') -> tf.Tensor:
 def _bits(seed, number, *, shape, purpose):
   """Returns int32 of Philox at the counter (number, purpose).
 
-  TensorFlow's own `fold_in`, its uniforms and TFP's `split_seed` treat some
-  seeds by one rule in a plain graph and by another under XLA; bits agree.
+  These bits are the same in a plain graph and under XLA.  TensorFlow's own
+  `fold_in`, its uniforms and TFP's `split_seed` differ there for some seeds.
   """
   high, low = tf.unstack(_unsigned(tf.cast(as_seed(seed), tf.int64)))
   key = tf.bitwise.bitwise_or(tf.bitwise.left_shift(high, 32), low)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sum over components, cut into chunks that nothing outlives.
+"""Log-sum-exp over components in chunks, so that memory stays bounded.
 
-Rows and components are cut; the log-sums of one chunk of both are folded into
-those of all, and the gradient computes each chunk once more.
+Rows and components are divided into chunks.  The log-sums of each chunk are
+added to those of the earlier ones, and the gradient computes each chunk again.
 """
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ __all__ = ['cut', 'even_size', 'length', 'log_sums']
 
 
 def log_sums(log_probs):
-  """Returns the function of chunks that sums over all components."""
+  """Returns a function of chunks that computes the log-sums over components."""
 
   def terms(*chunk):
     *rows, components, log_weights = chunk
@@ -19,15 +19,16 @@ def log_sums(log_probs):
 
   @tf.custom_gradient
   def summed(*chunks):
-    # The wrapper keeps an eager tape from recording what happens inside.  Its
-    # own gradient, which would hold all chunks at once, is never asked for.
+    # The wrapper keeps an eager tape from recording the operations inside.  Its
+    # own gradient, which would hold all chunks at once, is never used.
     sums = tf.recompute_grad(lambda *c: _forward(terms, c))(*chunks)
 
     def gradient(upstream, variables=()):
       wanted = [*chunks, *variables]
-      found = _backward(terms, chunks, wanted, sums, upstream)
-      ours, theirs = found[: len(chunks)], found[len(chunks) :]
-      return (ours, theirs) if variables else ours
+      gradients = _backward(terms, chunks, wanted, sums, upstream)
+      of_chunks = gradients[: len(chunks)]
+      of_variables = gradients[len(chunks) :]
+      return (of_chunks, of_variables) if variables else of_chunks
 
     return sums, gradient
 
@@ -76,7 +77,7 @@ def _backward(terms, chunks, wanted, sums, upstream):
 
 
 def _fold(function, state, chunks):
-  """Folds a function of a state and of the places of a chunk's parts."""
+  """Applies a function of a state and of a chunk's indices to all chunks."""
   *of_rows, _, weights = chunks
   num_rows, num_components = length(chunks[0]), length(weights)
 
@@ -85,7 +86,7 @@ def _fold(function, state, chunks):
     places = [*[row] * len(of_rows), component, component]
     return n + 1, function(state, places)
 
-  # One chunk after the other, or more of them would be held at once.
+  # One chunk at a time: in parallel, several would be held at once.
   _, state = tf.while_loop(
     lambda n, _: n < num_rows * num_components,
     step,
@@ -102,8 +103,8 @@ def _chunk(chunks, places):
 def cut(x, size, *, fill=None):
   """Cuts `[N, ...]` into `[ceil(N / size), size, ...]`.
 
-  The last chunk is filled up by the last row, which has a density wherever the
-  others have one, unless by a number.
+  The last chunk is filled up with copies of the last row, whose density is
+  finite if those of the others are, or with the number `fill`.
   """
   count = _ceil(length(x), size)
   missing = count * size - length(x)
@@ -114,20 +115,22 @@ def cut(x, size, *, fill=None):
   return tf.reshape(x, tf.concat([[count, size], tf.shape(x)[1:]], 0))
 
 
-def even_size(count, most, *, beside=1):
-  """Returns the size of even parts of `count`, at least 1.
+def even_size(count, most, *, densities_each=1):
+  """Returns the size of equal parts of `count` members, at least 1.
 
-  A part holds at most `most` of what is `beside` each of its members; all are
-  numbers or tensors.
+  Args:
+    count: Members to be divided.
+    most: The most densities of a part, unless one member has more.
+    densities_each: Densities of each member.  All three are numbers or tensors.
   """
   num_parts = _at_least_1(
-    _ceil(count, _at_least_1(most // _at_least_1(beside)))
+    _ceil(count, _at_least_1(most // _at_least_1(densities_each)))
   )
   return _at_least_1(_ceil(count, num_parts))
 
 
 def length(x, axis=0):
-  """Returns the length of an axis, a number wherever it is known."""
+  """Returns the length of an axis: an `int` if it is static, else a tensor."""
   return tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
 
 

@@ -6,8 +6,8 @@ below d and units of degree at most d; output i sees units of degree at most i,
 so it depends on inputs before i alone.  Masks multiply the kernels in the
 forward pass: no optimiser can break them.
 
-The slow direction, x_i = f_i(outputs at x_{<i}), needs no D passes either: see
-`tfp_rd.network.masked_solver`.
+The slow direction, x_i = f_i(outputs at x_{<i}), does not need D passes either:
+see `tfp_rd.network.masked_solver`.
 
 #### References
 
@@ -118,8 +118,8 @@ class MaskedNetwork(tf.Module):
 
     Returns:
       x: `[..., D]`, with exact first derivatives.  Costs the arithmetic of
-      about one pass, in about `D * (1 + layers)` products; the gradient
-      costs that of two.
+      about one pass, in about `D * (1 + layers)` products, and the gradient
+      costs about two passes.
 
     Raises:
       NotImplementedError: A second derivative is taken.

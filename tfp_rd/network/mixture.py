@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mixtures of many components, a bounded number of densities at a time.
+"""Mixtures of many components, with a bounded number of densities in memory.
 
-K components cost N * K densities at N points, and what a flow computes on the
-way to a density is many times as large.  Here they are found in chunks of
-components, and of points where these alone are too many.  Nothing of a chunk
-outlives it: the gradient computes it once more.
+K components have N * K densities at N points, and the intermediate values of a
+flow take many times that memory.  Densities are computed in chunks of
+components, and of points if these alone are too many.  No chunk is kept: the
+gradient computes it again.
 """
 
 import functools
@@ -22,7 +22,7 @@ def mean(components, logits) -> tf.Tensor:
 
 
 def variance(components, logits) -> tf.Tensor:
-  """Returns the variance: that of the means, and the mean of variances."""
+  """Returns the variance of the means plus the mean of the variances."""
   axis = -1 - components.event_shape.rank
   away = components.mean() - tf.expand_dims(mean(components, logits), axis)
   return _average(components.variance() + away**2, components, logits)
@@ -35,14 +35,15 @@ def _average(values, components, logits):
 
 
 def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
-  """Draws a sample for each point, at most so many at once.
+  """Draws a sample for each point, at most `most` of them at once.
 
   Args:
     draw: Function of a list of rows `[n, *event]` and of a seed that returns
       samples `[n, ...]`.
     points: Pairs of a tensor `[..., *event]` and its static event shape.
     seed: Seed of all samples; each chunk has one of its own.
-    most: Rows of a chunk; what fits into one does not depend on it.
+    most: Rows of a chunk.  Samples of points that fit into one chunk do not
+      depend on it.
     dtype: Type of the samples.
 
   Returns:
@@ -70,17 +71,19 @@ def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
   return tf.reshape(drawn, tf.concat([[-1], tf.shape(drawn)[2:]], 0))[:num_rows]
 
 
-def log_density(log_probs, points, components, log_weights, *, most: int):
+def log_density(
+  log_probs, points, *, components, log_weights, most: int
+) -> tf.Tensor:
   """Computes the log of a weighted sum of densities.
 
-  Components are divided first, and points only where one component has too many
-  of them: a component is made, by an encoder perhaps, once for each chunk of
-  points.
+  Components are divided into chunks first.  Points are divided only if they are
+  too many for one component, since a component is made again, perhaps by an
+  encoder, for each chunk of points.
 
   Args:
     log_probs: Function of a list of points `[..., *event]` and of components
-      `[k, ...]` that returns log-densities `[..., k]`.  From chunks gradients
-      go to what it is given and to the variables that it uses, not to other
+      `[k, ...]` that returns log-densities `[..., k]`.  From chunks, gradients
+      go to its arguments and to the variables that it uses, not to other
       tensors.
     points: Pairs of a tensor `[..., *event]` and its static event shape.
     components: `[K, ...]`.
@@ -97,8 +100,8 @@ def log_density(log_probs, points, components, log_weights, *, most: int):
     return tf.reduce_logsumexp(terms, axis=-1)
   rows = _rows(points, leading)
   num_rows = log_sum_chunks.length(rows[0])
-  k = log_sum_chunks.even_size(num_components, most, beside=num_rows)
-  n = log_sum_chunks.even_size(num_rows, most, beside=k)
+  k = log_sum_chunks.even_size(num_components, most, densities_each=num_rows)
+  n = log_sum_chunks.even_size(num_rows, most, densities_each=k)
   chunks = [
     *(log_sum_chunks.cut(x, n) for x in rows),
     *_weighted_chunks(components, log_weights, k),
@@ -108,12 +111,13 @@ def log_density(log_probs, points, components, log_weights, *, most: int):
 
 
 def log_density_by_group(
-  log_probs, x, conditions, components, log_weights, *, most: int
-):
-  """Does the same for groups of points that share their components.
+  log_probs, x, *, conditions, components, log_weights, most: int
+) -> tf.Tensor:
+  """Computes `log_density` for groups of points that share their components.
 
-  Each group has a condition, at which the components are made once for each
-  chunk of its points, where a condition of every point would cost as many more.
+  Each group has one condition, and its components are made once for each chunk
+  of its points; with a condition for each point, they would be made for each
+  point.
 
   Args:
     log_probs: As of `log_density`, of `[x, condition]`, `[n, *event]` and
@@ -128,8 +132,10 @@ def log_density_by_group(
     `[G, N]`.
   """
   num_groups, num_points = conditions.shape[0], log_sum_chunks.length(x, axis=1)
-  k = log_sum_chunks.even_size(log_weights.shape[0], most, beside=num_points)
-  n = log_sum_chunks.even_size(num_points, most, beside=k)
+  k = log_sum_chunks.even_size(
+    log_weights.shape[0], most, densities_each=num_points
+  )
+  n = log_sum_chunks.even_size(num_points, most, densities_each=k)
   parts = [log_sum_chunks.cut(x[g], n) for g in range(num_groups)]
   repeats = log_sum_chunks.length(parts[0])
   chunks = [
@@ -144,7 +150,7 @@ def log_density_by_group(
 
 
 def _weighted_chunks(components, log_weights, size):
-  # What fills up the components has no weight.
+  # Components that fill up the last chunk have weight 0.
   weights = log_sum_chunks.cut(log_weights, size, fill=float('-inf'))
   return log_sum_chunks.cut(components, size), weights
 

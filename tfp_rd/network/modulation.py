@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a condition reaches features: it scales, shifts and blends them.
+"""How a condition acts on features: it scales, shifts and blends them.
 
-All of it stands before a gate, so that a condition opens and closes features,
-and starts at zero, so that every condition starts alike.
+It acts before a gate, so that a condition can open and close features.  Its
+weights start at zero, so that the condition has no effect at first.
 
 #### References
 
@@ -41,15 +41,15 @@ class Modulation(tf.Module):
 
 
 class Blend(tf.Module):
-  """Two maps of x become one by a condition; the first of them at the start.
+  """Combines two maps of x into one by a condition; at first, the first map.
 
-  With `x = [a, b]` it is `a (1 + s) + b t + u`, s, t and u linear in the
-  condition: the kernel of the map before it moves with the condition in one
-  direction for each feature, at twice its cost.
+  For `x = [a, b]` it returns `a (1 + s) + b t + u`, where s, t and u are linear
+  in the condition.  So the condition changes the kernel of the map before it
+  along one direction for each feature, and that map costs twice as much.
 
   Args:
     condition_size: Width of the condition.
-    output_size: Features of the one map.
+    output_size: Features of the result.
     dtype: Type of the weights.
   """
 
@@ -68,7 +68,7 @@ class Blend(tf.Module):
 
 
 def _spread(rows, x):
-  """Gives `[N, c]` the rank of x, axes of 1 between."""
+  """Reshapes `[N, c]` to the rank of x, by axes of length 1 in between."""
   while rows.shape.rank < x.shape.rank:
     rows = rows[:, tf.newaxis]
   return rows

@@ -95,12 +95,20 @@ class Run:
   @property
   def model_settings(self) -> config_lib.ModelConfig:
     """The settings of the model of a finished run, every default named."""
-    return self.config.complete_model(self.result['image_shape'])
+    image_shape = self.result.get('image_shape')
+    if not image_shape:
+      return self.config.model
+    return self.config.complete_model(image_shape)
+
+  @property
+  def result_config(self) -> config_lib.Config:
+    """What the run is, with the evaluation that its result has."""
+    return config_lib.Config.from_dict(self.result['config'])
 
   @property
   def evaluation(self) -> config_lib.EvaluationConfig:
     """How the result was evaluated."""
-    return config_lib.Config.from_dict(self.result['config']).evaluation
+    return self.result_config.evaluation
 
   def points(self, split: str) -> dict[Optional[float], point_lib.Point]:
     """Returns the point of `split` at each beta.

@@ -166,11 +166,11 @@ def _refused_by_parent(cell, run_root, failed):
 def _is_finished(run):
   """Whether a run's files can be read and have what its record asks."""
   try:
-    return (
-      run.is_done
-      and _has_examples(run)
-      and run.satisfies(run.config.evaluation)
-    )
+    if not (run.is_done and _has_examples(run)):
+      return False
+    if run_lib.load_run(run.path).config.digest != run.config.digest:
+      return False
+    return run.satisfies(run.config.evaluation)
   except errors.UserError:
     return False
 

@@ -7,7 +7,7 @@ A source is a frozen dataclass of plain numbers, and
     probabilities(num, seed=)   rows from which training draws pixels afresh
     log_prob(images)            log p*(x) in nats
     entropy()                   H in nats, with its standard error
-    information()               what an image tells of its causes, in nats
+    information()               of an image about its labels, in nats
 
 `parse` reads one from its repr.  A new source is one module and one line in the
 table.  No TensorFlow here.
@@ -61,7 +61,7 @@ def names() -> tuple[str, ...]:
 
 
 def is_source(text: str) -> bool:
-  """Whether a text is the name of a source, or a call of it, well or ill."""
+  """Whether a text is the name of a source or a call of it, valid or not."""
   text = str(text).strip()  # A user's file may come as a path.
   name, bracket, _ = text.partition('(')
   # `ising(1).npz` is a user's file.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of a source with the causes that drew them, and a check of images."""
+"""Images of a source with their labels, and a check of images."""
 
 from typing import NamedTuple, Optional
 
@@ -11,11 +11,11 @@ __all__ = ['Draws', 'as_bits']
 
 
 class Draws(NamedTuple):
-  """Images, or rows of probabilities, and what is behind each.
+  """Images, or rows of probabilities, with their labels.
 
   Attributes:
     images: `[N, H, W, 1]` float32.
-    labels: `[N]` int64; `None` where the source has no causes to tell.
+    labels: `[N]` int64; `None` if the source has no labels.
   """
 
   images: np.ndarray
@@ -30,8 +30,8 @@ def as_bits(images, shape) -> np.ndarray:
     shape: `(H, W, 1)`.
 
   Raises:
-    UserError: They have another shape, or other values: a density of images
-      that cannot be is a wrong number, not zero.
+    UserError: They have another shape or other values, for which the density
+      would be a wrong number instead of zero.
   """
   images = np.asarray(images, np.float64)
   if images.ndim != 4 or images.shape[1:] != tuple(shape):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every image that there is, for sources small enough to be summed over."""
+"""All possible images, for sources small enough to be summed over."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def every_image(source) -> tuple[np.ndarray, np.ndarray]:
     log_prob: `[2^(H W)]`, log p*(x) in nats.
 
   Raises:
-    UserError: The images are too many.
+    UserError: There are more than 2^16 images.
   """
   check_enumerable(source)
   shape = (source.side, source.side, 1)
@@ -33,13 +33,13 @@ def check_enumerable(source) -> None:
   """Refuses a source whose images are too many to be summed over.
 
   Raises:
-    UserError: They are.
+    UserError: There are more than 2^16 images.
   """
   num_pixels = source.side**2
   if num_pixels > MOST_PIXELS:
     raise errors.UserError(
-      f'{source!r} has images of {num_pixels} pixels, and 2^{num_pixels} of '
-      f'them; only up to {MOST_PIXELS} pixels (side=4) can be summed over.'
+      f'{source!r} has 2^{num_pixels} possible images of {num_pixels} pixels; '
+      f'only up to {MOST_PIXELS} pixels (side=4) can be summed over.'
     )
 
 

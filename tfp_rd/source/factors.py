@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two labelled factors of variation: which shape, and where it stands."""
+"""Two labelled factors of variation: which shape, and its place."""
 
 import dataclasses
 import functools
@@ -15,15 +15,15 @@ __all__ = ['Factors']
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Factors(mixture.OfTemplates):
-  """A shape of half the side in one of nine places, pixels flipping.
+  """A shape of half the side at one of nine places, whose pixels flip.
 
   The label of an image is `9 shape + place`, both uniform and independent.
 
   Attributes:
-    num_shapes: Random shapes, equally probable.
+    num_shapes: Number of random shapes, all equally probable.
     noise: Probability that a pixel flips, below 1/2.
     side: Height and width in pixels, even, at least 4.
-    seed: Of the shapes.
+    seed: Seed of the random shapes.
   """
 
   name: ClassVar[str] = 'factors'
@@ -59,7 +59,7 @@ class Factors(mixture.OfTemplates):
     )
 
   def information(self):
-    """Returns what an image tells of shape, place and both, in nats."""
+    """Returns the information of an image about shape, place and both, nats."""
     labels = np.arange(9 * self.num_shapes)
     return {
       'shape': self.mixture.information(labels // 9),

@@ -31,14 +31,14 @@ _AT_ONCE = 2**13  # Images drawn at once, each with a table of a row's states.
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Ising:
-  """Pixels that like to be as their neighbours are.
+  """Pixels that tend to equal their neighbours.
 
   Attributes:
-    coupling: Of neighbours; 0 is noise, and on large grids order sets in at
-      0.44.
+    coupling: Coupling of neighbours.  At 0 pixels are independent; above 0.44
+      large grids are ordered.
     side: Height and width, 2 to 10 pixels.
-    boundary: `'free'`: pixels of the rim have fewer neighbours; `'cylinder'`:
-      the last column is a neighbour of the first, for an even side from 4 on.
+    boundary: `'free'`: pixels at the edge have fewer neighbours; `'cylinder'`:
+      the last column is a neighbour of the first, for even sides of at least 4.
   """
 
   name: ClassVar[str] = 'ising'
@@ -54,8 +54,8 @@ class Ising:
       raise errors.UserError(
         f"boundary of ising is {self.boundary!r}; choose 'free' or 'cylinder'."
       )
-    # Else a pixel would be its own neighbour's neighbour, and the chessboard
-    # of `probabilities` would have neighbours of one colour.
+    # With side 2 two pixels of a row would be neighbours twice, and with an odd
+    # side the chessboard of `probabilities` has neighbours of one colour.
     if self._is_cylinder and (self.side < 4 or self.side % 2):
       raise errors.UserError(
         f'side of a cylinder is {self.side}; expected an even number from 4 on.'
@@ -66,7 +66,7 @@ class Ising:
 
   @property
   def num_labels(self) -> int:
-    """None: an image has no cause but itself."""
+    """0: images of this source have no labels."""
     return 0
 
   @property
@@ -87,7 +87,9 @@ class Ising:
   def _bonds_in_rows(self, spins):
     """Sums `s s'` over neighbours on the last axis of `[..., W]`."""
     bonds = (spins[..., 1:] * spins[..., :-1]).sum(-1)
-    return bonds + self._is_cylinder * spins[..., 0] * spins[..., -1]
+    if self._is_cylinder:
+      bonds = bonds + spins[..., 0] * spins[..., -1]
+    return bonds
 
   @functools.cached_property
   def _spins(self):
@@ -107,7 +109,7 @@ class Ising:
 
   @functools.cached_property
   def _below(self):
-    """`[H, 2^w]`, log of all that lies below a row, the row left out."""
+    """`[H, 2^w]`, log of the sum over all rows below a row, given that row."""
     messages = [np.zeros(2**self.side)]
     for _ in range(self.side - 1):
       inner = self._between + self._row + messages[-1]
@@ -128,7 +130,7 @@ class Ising:
     return special.softmax(self._row + self._below[0])
 
   def entropy(self) -> Estimate:
-    """Returns H, exact: that of the first row and of each next one."""
+    """Returns H, exact: of the first row, and of each given the one above."""
     row, nats = self._first, special.entr(self._first).sum()
     for table in self._transitions():
       nats += row @ special.entr(table).sum(1)
@@ -151,19 +153,19 @@ class Ising:
     return (self._spins[np.stack(rows, 1)][..., None] > 0).astype(np.float32)
 
   def probabilities(self, num: int, *, seed: int) -> Draws:
-    """Draws half of the pixels, and says how probable each other one is.
+    """Draws half of the pixels, and computes the probabilities of the others.
 
-    Those of one colour of a chessboard depend on their neighbours alone, which
-    have the other colour.  Drawn anew at every use, they make a new image; the
-    drawn half stays, so that rows should be many more than a model can learn.
+    Pixels of one colour of a chessboard depend on their neighbours alone, which
+    have the other colour.  Training draws them anew at every use.  The other
+    half stays fixed, so that there should be more rows than a model can learn.
 
     Args:
-      num: Rows of training.
-      seed: Of the half that is drawn.
+      num: Number of rows.
+      seed: Seed of the half that is drawn.
 
     Returns:
-      Probabilities that pixels are on, half of them 0 or 1.  The colour that is
-      drawn alternates from row to row.
+      Probabilities that pixels are on; those of the drawn half are 0 or 1.  The
+      drawn colour alternates from row to row.
     """
     images = self.sample(num, seed=seed).images
     spins = 2 * images[..., 0] - 1

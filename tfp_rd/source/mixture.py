@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Binary templates whose pixels flip, each by itself: a mixture in closed form.
+"""A mixture of binary templates with independent flips, in closed form.
 
     p*(x) = 1/K sum_k noise^d_k (1 - noise)^(P - d_k)
 
@@ -27,11 +27,11 @@ _FOR_ENTROPY = 1  # Added to that of samples.
 
 
 class TemplateMixture:
-  """The distribution.
+  """A distribution of images: a random template whose pixels flip.
 
   Args:
     templates: `[K, H, W, 1]` in {0, 1}, equally probable.
-    noise: Probability that a pixel is not the template's, in (0, 1/2).
+    noise: Probability that a pixel differs from the template, in (0, 1/2).
   """
 
   def __init__(self, templates, noise):
@@ -48,11 +48,11 @@ class TemplateMixture:
     """Returns rows whose pixels are drawn at every use, and their templates.
 
     Args:
-      num: Rows at least; each template has as many as any other.
-      seed: Of their order.
+      num: The least number of rows; all templates have equally many.
+      seed: Seed of their order.
 
     Returns:
-      Probabilities that pixels are on, and the templates' numbers.
+      Probabilities that pixels are on, labelled by the template's number.
     """
     count = len(self.templates)
     labels = np.repeat(np.arange(count), -(-num // count))
@@ -80,7 +80,7 @@ class TemplateMixture:
     return np.concatenate(parts)
 
   def sample(self, num: int, *, seed: int, role: int = 0) -> Draws:
-    """Draws images and the templates' numbers."""
+    """Draws images, labelled by the number of their template."""
     rng = np.random.RandomState([seed, _SAMPLES + role])
     labels = rng.randint(len(self.templates), size=num)
     probabilities = self._pixels[labels]
@@ -88,17 +88,17 @@ class TemplateMixture:
     return Draws((uniform < probabilities).astype(np.float32), labels)
 
   def information(self, groups) -> Estimate:
-    """Measures what an image tells of a function of its template.
+    """Computes the information of an image about a function of its template.
 
     Args:
       groups: `[K]`, integers: the value of the function at each template.
 
     Returns:
-      `I(X; group)` in nats.
+      `I(X; group)` in nats, exact up to 4x4 pixels, else from drawn images.
     """
     groups = np.asarray(groups)
     if len(np.unique(groups)) == len(self.templates):
-      return self._seen
+      return self._template_information
     members = groups[:, None] == np.unique(groups)  # [K, values]
     prior = special.entr(members.mean(0)).sum()
 
@@ -110,24 +110,24 @@ class TemplateMixture:
     return Estimate(float(prior - left.nats), left.stderr_nats)
 
   @functools.cached_property
-  def _seen(self):
-    """What an image tells of its template."""
+  def _template_information(self):
+    """The information of an image about its template."""
     left = self._mean(_entropy_of_posterior)
     return Estimate(math.log(len(self.templates)) - left.nats, left.stderr_nats)
 
   def entropy(self) -> Estimate:
-    """Measures H: of template and flips, less what of them is not seen.
+    """Computes H = H(k) + H(flips) - H(k | x), where k is the template.
 
-    The part that is drawn, where images are too many, is what remains of the
-    template's number when the image is known: little, and of small variance.
+    If images are too many to be summed over, H(k | x) alone is estimated from
+    drawn images; it is small, and so is its variance.
     """
     size = math.prod(self.templates.shape[1:])
     flips = special.entr([self._noise, 1 - self._noise]).sum()
-    seen = self._seen
-    return Estimate(seen.nats + size * float(flips), seen.stderr_nats)
+    known = self._template_information
+    return Estimate(known.nats + size * float(flips), known.stderr_nats)
 
   def _mean(self, function) -> Estimate:
-    """Averages a function of `log p*(x, k)` over images, all or drawn ones."""
+    """Averages a function of `log p*(x, k)` over all images, or drawn ones."""
     shape = self.templates.shape[1:]
     size = math.prod(shape)
     rows = max(1, _MOST_AT_ONCE // max(size, len(self.templates)))
@@ -153,14 +153,14 @@ def _entropy_of_posterior(log_joint):
 
 
 class OfTemplates:
-  """What the sources have in common whose `mixture` is of templates."""
+  """Methods of the sources whose `mixture` is a `TemplateMixture`."""
 
   def __repr__(self):
     return record_text.write(self, whole=True)
 
   @property
   def num_labels(self) -> int:
-    """Labels, which are the templates' numbers."""
+    """Number of labels: one for each template."""
     return len(self.mixture.templates)
 
   def sample(self, num: int, *, seed: int) -> Draws:

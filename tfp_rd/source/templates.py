@@ -19,10 +19,10 @@ class Templates(mixture.OfTemplates):
   """A mixture of binary templates that are drawn once.
 
   Attributes:
-    num_templates: Equally probable.
+    num_templates: Number of templates, all equally probable.
     noise: Probability that a pixel flips, below 1/2.
     side: Height and width in pixels.
-    seed: Of the templates.
+    seed: Seed of the templates.
   """
 
   name: ClassVar[str] = 'templates'
@@ -46,5 +46,5 @@ class Templates(mixture.OfTemplates):
     return mixture.TemplateMixture(templates, self.noise)
 
   def information(self) -> Estimate:
-    """Returns what an image tells of its template, in nats."""
+    """Returns the information of an image about its template, in nats."""
     return self.mixture.information(np.arange(self.num_templates))

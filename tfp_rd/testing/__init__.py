@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assertions for parts, ours and yours: they say what a part must be.
+"""Assertions about parts, ours or those of a user.
 
 testing.assert_sums_to_one(decoder(z))     all binary images
 testing.assert_causal(decoder(z))          no logit sees its own pixel

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is it a probability, is it causal, and does it sample what it says?"""
+"""Assertions about distributions of binary images and their samples."""
 
 import itertools
 
@@ -15,9 +15,9 @@ __all__ = [
   'assert_sums_to_one',
 ]
 
-# Pixels that are differentiated at once; bounds the memory of `assert_causal`.
+# Pixels in one chunk of `assert_causal`, which bounds its memory.
 _CHUNK = 2**15
-# At which each of two checks of samples fails: once in 200,000.
+# Probability that each of two checks fails for a right distribution.
 _LEVEL = 5e-6
 
 
@@ -36,7 +36,9 @@ def assert_sums_to_one(distribution, *, atol=1e-5) -> None:
     atol: Allowed distance from 1.
 
   Raises:
-    AssertionError: They do not; names the sum.  Costs 2^(H W) densities.
+    AssertionError: They do not; the message has the sum.
+
+  Costs 2^(H W) densities.
   """
   total = float(np.exp(_log_probs(distribution).astype(np.float64)).sum())
   if not abs(total - 1.0) <= atol:
@@ -52,8 +54,9 @@ def assert_causal(distribution, *, seed=0) -> None:
     seed: Integer, of the image at which derivatives are taken.
 
   Raises:
-    AssertionError: A derivative is not zero; names the first one.  Costs the
-      gradients of H W images: seconds at 28x28.
+    AssertionError: A derivative is not zero; the message has the first one.
+
+  Costs the gradients of H W images: seconds at 28x28.
   """
   shape = list(distribution.event_shape)
   image = np.random.RandomState(seed).randint(2, size=shape)
@@ -93,10 +96,10 @@ def _chunk_sizes(size):
 def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
   """Asserts that samples follow the density, by a chi-square over all images.
 
-  Outcomes too rare for a chi-square may be no more frequent than binomial.  A
-  wrong distribution whose total variation from the density exceeds
-  `5 * sqrt(outcomes / num_samples)` fails almost surely; a right one fails
-  less than once in 100,000 seeds.
+  Images too rare for a chi-square are checked by a binomial test, which fails
+  if they are too frequent.  A wrong distribution whose total variation distance
+  from the density exceeds `5 * sqrt(outcomes / num_samples)` almost always
+  fails; a right one fails for less than one in 100,000 seeds.
 
   Args:
     distribution: Over images of at most 9 pixels, without batch shape.
@@ -104,8 +107,8 @@ def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
     seed: An integer or a pair.
 
   Raises:
-    AssertionError: They do not, or a pixel is neither 0 nor 1; names the
-      statistic, or the pixel.
+    AssertionError: They do not, or a pixel is neither 0 nor 1; the message has
+      the statistic or the pixel.
   """
   probs = np.exp(_log_probs(distribution).astype(np.float64))
   x = distribution.sample(num_samples, seed=tf.constant(_pair(seed)))
@@ -120,7 +123,7 @@ def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
 
 
 def _outcomes(x):
-  """Numbers of images `[N, ...]` in the order of `all_images`."""
+  """Returns the positions of images `[N, ...]` in `all_images`."""
   wrong = x[(x != 0) & (x != 1)]
   if len(wrong):
     raise AssertionError(f'a sample has a pixel {wrong[0]}, not 0 or 1.')
@@ -131,7 +134,7 @@ def _outcomes(x):
 def _assert_chi_square(counts, expected):
   from scipy import stats
 
-  if expected[-1] < 5:  # Too rare for the approximation, all together.
+  if expected[-1] < 5:  # All rare images together are still too rare.
     counts, expected = counts[:-1], expected[:-1]
   degrees = len(expected) - 1
   if degrees < 1:
@@ -146,11 +149,11 @@ def _assert_chi_square(counts, expected):
 
 
 def _assert_rare(counts, probs, num_samples):
-  """Asserts that none is too frequent, nor all of them together."""
+  """Asserts that no rare image is too frequent, nor all of them together."""
   from scipy import stats
 
   counts, probs = (np.append(a, a.sum()) for a in (counts, probs))
-  probs = np.minimum(probs, 1.0)  # But for rounding.
+  probs = np.minimum(probs, 1.0)  # Rounding can make a sum larger.
   p_values = stats.binom.sf(counts - 1, num_samples, probs)
   worst = np.argmin(p_values)  # The first NaN, if there is one.
   if not p_values[worst] * len(p_values) >= _LEVEL:
@@ -161,10 +164,10 @@ def _assert_rare(counts, probs, num_samples):
 
 
 def assert_seeded(distribution, *, seed=0) -> None:
-  """Asserts that a seed determines a sample, and that another one does not.
+  """Asserts that a seed determines a sample, and another seed gives another.
 
   Args:
-    distribution: Any whose samples carry some nats: two of them must not be
+    distribution: Any with enough entropy that two draws of 64 samples are not
       equal by chance.
     seed: An integer or a pair.
 
@@ -183,9 +186,9 @@ def assert_seeded(distribution, *, seed=0) -> None:
 
 
 def assert_history_free(make, x, *, rtol=1e-4) -> None:
-  """Asserts that a density does not depend on what was asked before.
+  """Asserts that a density does not depend on earlier calls.
 
-  A network that initialises itself from its first batch fails.
+  It fails for a network that initialises itself from its first batch.
 
   Args:
     make: Function without arguments that returns a new distribution, with the
@@ -194,7 +197,7 @@ def assert_history_free(make, x, *, rtol=1e-4) -> None:
     rtol: Allowed relative difference of log densities.
 
   Raises:
-    AssertionError: It does; names both log densities of `x[0]`.
+    AssertionError: It does; the message has both log densities of `x[0]`.
   """
   fresh, experienced = make(), make()
   experienced.log_prob(x)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's toy: 30 letters, two causes, and every number by enumeration."""
+"""The paper's toy model: 30 values of x, two causes, exact by enumeration."""

@@ -16,9 +16,9 @@ from tfp_rd.report import style
 
 __all__ = ['draw']
 
-# The paper's: the commoner cause is purple, the other yellow.
+# As in the paper: the more probable cause is purple, the other yellow.
 _CAUSES = ('#5e2a84', '#e0a800')
-# What a row shows, and what lies on its horizontal axis.
+# What a row shows, and the variable on its horizontal axis.
 _ROWS = (
   ('probability of x', 'x'),
   ('probability of z', 'z'),
@@ -34,7 +34,7 @@ def draw(world, models, *, titles):
   Args:
     world: A `World`.
     models: A `Model` without leading axes for each column.
-    titles: A title for each.
+    titles: A title for each column.
 
   Returns:
     A matplotlib figure.
@@ -44,8 +44,8 @@ def draw(world, models, *, titles):
   axes = figure.subplots(5, len(models), squeeze=False)
   for column, model, title in zip(axes.T, models, titles, strict=True):
     style.title(column[0], title)
-    _letters(column[0], world, model)
-    _codes(column[1], world, model)
+    _draw_images(column[0], world, model)
+    _draw_codes(column[1], world, model)
     for ax, table in (
       (column[2], model.encoder.T),
       (column[3], model.decoder),
@@ -57,9 +57,13 @@ def draw(world, models, *, titles):
     for ax in row:
       ax.set_xlabel(right, labelpad=1)
       ax.tick_params(labelsize=8)
-  told = [ax.get_legend_handles_labels() for ax in axes[:2, 0]]
+  entries = [ax.get_legend_handles_labels() for ax in axes[:2, 0]]
+  handles, labels = map(
+    list, map(itertools.chain.from_iterable, zip(*entries, strict=True))
+  )
   figure.legend(
-    *map(list, map(itertools.chain.from_iterable, zip(*told, strict=True))),
+    handles,
+    labels,
     loc='outside lower center',
     ncols=7,
     frameon=False,
@@ -67,8 +71,8 @@ def draw(world, models, *, titles):
   return figure
 
 
-def _letters(ax, world, model):
-  """The source, what the model draws, and what it makes of real letters."""
+def _draw_images(ax, world, model):
+  """Draws the source, samples of the model, and reconstructions, over x."""
   x = np.arange(len(world.source))
   ax.bar(x, world.source, color='#dddddd', label='p*(x)')
   ax.plot(x, model.marginal @ model.decoder, color='#0072b2', label='g(x)')
@@ -77,8 +81,8 @@ def _letters(ax, world, model):
   ax.set_ylim(bottom=0)
 
 
-def _codes(ax, world, model):
-  """The marginal, and the codes of all letters and of each cause's."""
+def _draw_codes(ax, world, model):
+  """Draws the marginal, and the codes of all x and of the x of each cause."""
   z = np.arange(len(model.marginal))
   ax.bar(z, model.marginal, color='#dddddd', label='m(z)')
   codes = world.source @ model.encoder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The floor of each model of the toy world: the best codes for its decoder."""
+"""The floor of each toy model: the least D + beta R with its decoder."""
 
 import numpy as np
 
@@ -10,19 +10,19 @@ from tfp_rd.toy import world as world_lib
 __all__ = ['draw']
 
 _BETAS = np.geomspace(0.03, 30, 31)
-_TOLERANCE_NATS = 1e-4  # Less than a line is wide.
+_TOLERANCE_NATS = 1e-4  # Less than the width of a line.
 
 
 def draw(world, models, *, titles):
   """Draws a panel for each model: its point, its floor, and the diagonal.
 
   The floor is the curve of the least D + beta R over all encoders and marginals
-  with the model's decoder, by Blahut and Arimoto.
+  with the decoder of the model, by the algorithm of Blahut and Arimoto.
 
   Args:
     world: A `World`.
     models: A `Model` without leading axes for each panel.
-    titles: A title for each.
+    titles: A title for each panel.
 
   Returns:
     A matplotlib figure.
@@ -40,7 +40,7 @@ def draw(world, models, *, titles):
 
 
 def _draw_panel(ax, world, model):
-  found = world_lib.measure(world, model)
+  point = world_lib.measure(world, model)
   entropy = information.entropy(world.source)
   floor = information.blahut_arimoto(
     world.source,
@@ -50,19 +50,35 @@ def _draw_panel(ax, world, model):
   )
   ax.fill_between((0, entropy), (entropy, 0), **style.INFEASIBLE)
   ax.plot(
-    (0, entropy), (entropy, 0), color=style.BLACK, lw=1,
+    (0, entropy),
+    (entropy, 0),
+    color=style.BLACK,
+    lw=1,
     label=f'D = H {style.MINUS} R',
-  )  # fmt: skip
+  )
   ax.plot(
-    floor.rate_nats, floor.distortion_nats, color='#0072b2', lw=1.5,
-    marker='.', ms=4, label='floor of its decoder',
-  )  # fmt: skip
+    floor.rate_nats,
+    floor.distortion_nats,
+    color='#0072b2',
+    lw=1.5,
+    marker='.',
+    ms=4,
+    label='floor of its decoder',
+  )
   ax.plot(
-    found.rate_nats, found.distortion_nats, ls='none', marker='o', ms=8,
-    mfc='none', mec='#d55e00', mew=1.6, label='the model', clip_on=False,
+    point.rate_nats,
+    point.distortion_nats,
+    ls='none',
+    marker='o',
+    ms=8,
+    mfc='none',
+    mec='#d55e00',
+    mew=1.6,
+    label='the model',
+    clip_on=False,
     zorder=5,
-  )  # fmt: skip
+  )
   style.dress(ax, '')
-  # Panels share their ordinate: the greatest of all.
+  # The panels share this axis, which must hold the largest of all.
   top = max(ax.get_ylim()[1], 1.05 * floor.distortion_nats.max())
   ax.set_ylim(0, top)

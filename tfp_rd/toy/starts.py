@@ -6,9 +6,10 @@ Encoder and decoder have 60 parameters each:
     e(z_i|x_j) ~ exp(-(w_i u_j - b_i)^2)
     d(x_j|z_i) ~ exp(-(v_j u_i - c_j)^2)
 
-with u the scaled index of what is given.  The subscripts that the paper prints
-would have the decoder's parameters belong to z, which cannot draw the two humps
-of its own Figure 2b; that reading is here by name.
+with u the scaled index of the variable that is given.  By the subscripts that
+are printed in the paper, parameters of the decoder would belong to z; such a
+decoder cannot draw the two humps of the paper's Figure 2b.  That reading is
+`parametrization='condition'`.
 """
 
 import dataclasses
@@ -35,16 +36,16 @@ _LEAST_LOG = -700.0
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """What the paper leaves open.
+  """Settings of the training that the paper does not print.
 
   Attributes:
     num_starts: Random starts, all trained at once.
     num_steps: Steps of Adam.
-    learning_rate: Falls to 0 in a straight line from half-way on.
+    learning_rate: Of Adam; from half of the steps on it falls linearly to 0.
     index_scale: The range of the scaled index: `'symmetric'` is [-1, 1],
       `'unit'` [0, 1] and `'raw'` [0, 29].
-    parametrization: Whose parameters are: `'output'`, those of the letter that
-      is predicted, or `'condition'`, those of the letter that is given.
+    parametrization: Which variable the parameters belong to: `'output'`, the
+      one that is predicted, or `'condition'`, the one that is given.
     start_stddev: Standard deviation of all parameters at the start.
     seed: Integer.
   """
@@ -75,15 +76,15 @@ class Recipe:
 
 
 def train(source, objectives, *, recipe=Recipe()) -> list[world_lib.Model]:
-  """Train every start of every objective in one compiled loop.
+  """Trains every start of every objective in one compiled loop.
 
-  R and D are sums over all letters, so that a step has no noise and nothing is
-  over-fitted.  Adam moves each parameter by itself: starts share steps and
-  nothing else.
+  R and D are sums over all x, so that steps have no noise and nothing is
+  over-fitted.  Adam treats each parameter separately, so that starts do not
+  affect each other.
 
   Args:
     source: `[X]`, p*(x).
-    objectives: With a method `value(distortion, rate)`.
+    objectives: Records with a method `value(distortion, rate)`.
     recipe: A `Recipe`.
 
   Returns:
@@ -135,7 +136,7 @@ def train(source, objectives, *, recipe=Recipe()) -> list[world_lib.Model]:
 
 
 class _Starts(tf.Module):
-  """The parameters of all starts of all objectives, alike for each of them."""
+  """The parameters of all starts; every objective has the same starts."""
 
   def __init__(self, size, num_objectives, recipe):
     super().__init__()
@@ -156,7 +157,7 @@ class _Starts(tf.Module):
     self._is_output = recipe.parametrization == 'output'
 
   def log_probs(self):
-    """Returns log e(z|x), log m(z) and log d(x|z), given letters first."""
+    """Returns log e(z|x), log m(z) and log d(x|z), the given variable first."""
     return (
       self._table(*self.encoder),
       tf.nn.log_softmax(self.marginal),
@@ -173,8 +174,8 @@ class _Starts(tf.Module):
 
   def models(self):
     """Returns a `Model` for each objective."""
-    # In float64 anew: sums of float32 are 1 to seven digits only, and what is
-    # below the least positive number would make D infinite.
+    # Normalised again in float64: float32 sums to 1 up to seven digits only,
+    # and probabilities that underflow to 0 would make D infinite.
     tables = [
       special.softmax(np.maximum(np.float64(table), _LEAST_LOG), axis=-1)
       for table in self.log_probs()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's world of 30 letters and two causes, with every quantity exact.
+"""The paper's toy source of 30 values with two causes, every quantity exact.
 
-A cause z* of two, at 0.7 and 0.3, draws a normal variable, which falls into one
-of 30 bins.  The paper prints that x tells 0.5 nats about z*, and not the means
-and deviations; those here were read off its Figure 2a, the deviations scaled
-until the information is 0.5.
+One of two causes z*, of probability 0.7 and 0.3, draws a normal variable, and
+x is the one of 30 bins in which it lies.  The paper prints that the information
+of x about z* is 0.5 nats, but not the means and deviations.  Those here were
+read off its Figure 2a, with deviations scaled so that the information is 0.5.
 
 #### References
 
@@ -41,10 +41,10 @@ _DEVIATIONS = np.array([2.26, 3.43])
 
 @dataclasses.dataclass(frozen=True)
 class World:
-  """What there is to model.
+  """The source that is modelled.
 
   Attributes:
-    information_nats: `I(X; Z*)`, what the letters tell about their cause.
+    information_nats: `I(X; Z*)`, the information of x about its cause.
   """
 
   information_nats: float = 0.5
@@ -62,8 +62,8 @@ class World:
     """`[2, 30]`, p(z*, x)."""
 
     def excess(log_scale):
-      found = information.mutual_information(_joint(np.exp(log_scale)))
-      return float(found) - self.information_nats
+      nats = information.mutual_information(_joint(np.exp(log_scale)))
+      return float(nats) - self.information_nats
 
     return _joint(np.exp(optimize.brentq(excess, -4, 4)))
 
@@ -79,7 +79,7 @@ class World:
 
 
 def _joint(scale):
-  # What falls beside the bins is drawn again.
+  # Values outside of the bins are drawn again.
   edges = np.arange(NUM_BINS + 1) - 0.5
   cumulative = stats.norm.cdf(
     edges, _MEANS[:, None], scale * _DEVIATIONS[:, None]
@@ -89,7 +89,7 @@ def _joint(scale):
 
 
 class Measures(NamedTuple):
-  """What a model of the toy world is, by enumeration.
+  """Quantities of a model of the toy source, by enumeration.
 
   Attributes:
     rate_nats: R.
@@ -97,8 +97,8 @@ class Measures(NamedTuple):
     excess_nats: `D + R - H`.
     information_x_z_nats: `I(X; Z)`.
     information_z_zstar_nats: `I(Z; Z*)`.
-    cluster_accuracy: Part of the letters whose likelier cause, given z, is
-      their own.
+    cluster_accuracy: Probability that the more probable cause, given z, is the
+      true one.
   """
 
   rate_nats: float
@@ -124,8 +124,8 @@ class Model(NamedTuple):
 
 
 def measure(world: World, model: Model) -> Measures:
-  """Returns every number of `model`; each `[...]` where it has leading axes."""
-  found = information.sandwich(
+  """Returns the measures of a model, each `[...]` if it has leading axes."""
+  sandwich = information.sandwich(
     world.source,
     encoder=model.encoder,
     marginal=model.marginal,
@@ -133,46 +133,46 @@ def measure(world: World, model: Model) -> Measures:
   )
   causes = world.joint @ model.encoder  # p(z*, z), [..., 2, Z].
   return Measures(
-    found.rate_nats,
-    found.distortion_nats,
-    found.excess_nats,
-    found.information_nats,
+    sandwich.rate_nats,
+    sandwich.distortion_nats,
+    sandwich.excess_nats,
+    sandwich.information_nats,
     information.mutual_information(causes),
     causes.max(-2).sum(-1),
   )
 
 
 def distortion_matrix(model: Model) -> np.ndarray:
-  """Returns `[X, Z]`, `-log d(x|z)`: infinite where a letter is excluded."""
+  """Returns `[X, Z]`, `-log d(x|z)`: infinite where d(x|z) is 0."""
   with np.errstate(divide='ignore'):
     return -np.log(model.decoder.T)
 
 
 def above_floor(world: World, model: Model) -> float:
-  """Measures what encoder and marginal lose for the decoder that there is.
+  """Computes the loss by encoder and marginal, given the decoder.
 
   Args:
     world: A `World`.
     model: A `Model` without leading axes.
 
   Returns:
-    `D + R` less the least of any encoder and marginal with this decoder, in
-    nats: never negative, and at most 1e-5 too much.
+    `D + R` minus the least `D + R` of any encoder and marginal with this
+    decoder, in nats: never negative, and at most 1e-5 too large.
   """
   floor = information.blahut_arimoto(
     world.source, distortion_matrix(model), beta=1.0, tolerance_nats=1e-5
   )
-  found = measure(world, model)
-  total = found.rate_nats + found.distortion_nats
+  point = measure(world, model)
+  total = point.rate_nats + point.distortion_nats
   return float(total - floor.lower_nats[0])
 
 
 def optimum(world: World) -> Model:
-  """Builds the paper's hand-made optimum: z = 14 and 15 are the two causes.
+  """Builds the optimum of the paper by hand: z = 14 and 15 are the two causes.
 
-  The encoder draws a cause from p(z*|x), the decoder a letter from p(x|z*), so
-  that both bounds are tight and R is `I(X; Z*)`.  The other letters of z, which
-  never occur, decode to p*(x).
+  The encoder draws a cause from p(z*|x) and the decoder draws x from p(x|z*),
+  so that both bounds are tight and R is `I(X; Z*)`.  All other z never occur
+  and decode to p*(x).
   """
   used = [14, 15]
   encoder = np.zeros([NUM_BINS, NUM_BINS])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The players of a training: whose variables move by which loss, and how."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import tensorflow as tf
@@ -68,15 +69,7 @@ class Players(tf.Module):
   @property
   def settings(self) -> dict[str, tuple]:
     """What of each record the compiled step holds for good."""
-    return {
-      name: (
-        r.learning_rate_factor,
-        r.beta_1,
-        r.optimizer,
-        r.steps_between_moves,
-      )
-      for name, r in self.records.items()
-    }
+    return {name: record[1:] for name, record in self.records.items()}
 
   def move(
     self, tape, losses: Mapping[str, tf.Tensor], learning_rate, step
@@ -155,6 +148,24 @@ def _check_records(records):
       raise errors.UserError(
         f'player {name!r} is a {type(record).__name__}; expected a '
         'tfp_rd.objective.Player.'
+      )
+    _check_record(name, record)
+
+
+def _check_record(name, record):
+  every = record.steps_between_moves
+  expected = {
+    'learning_rate_factor': 0 < record.learning_rate_factor < math.inf,
+    'beta_1': 0 <= record.beta_1 < 1,
+    'optimizer': record.optimizer in ('adam', 'ascent'),
+    'steps_between_moves': isinstance(every, int) and every >= 1,
+  }
+  for field, is_fine in expected.items():
+    if not is_fine:
+      raise errors.UserError(
+        f'{field} of player {name!r} is {getattr(record, field)!r}; expected a '
+        "positive factor, a beta_1 in [0, 1), the optimizer 'adam' or "
+        "'ascent', and a whole number of steps from 1."
       )
 
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of the arrays of a data set, each refused by one sentence."""
+
+from typing import Optional
+
+import numpy as np
+
+from tfp_rd import errors
+
+__all__ = ['check_bits', 'check_images', 'check_labels', 'check_same_shape']
+
+_MIN_SIDE, _MAX_SIDE = 2, 64
+
+
+def check_images(values: np.ndarray, what: str) -> None:
+  """Refuses an array that is no set of images; its range is not checked.
+
+  Args:
+    values: Should be `[N, H, W, 1]`, N >= 1, numbers.
+    what: What to call it, such as `"'train' of x.npz"`.
+
+  Raises:
+    UserError: Wrong rank, no images, a side outside 2..64, or a value that is
+      NaN or infinite.
+  """
+  shape = tuple(values.shape)
+  if values.ndim != 4 or shape[-1] != 1:
+    raise errors.UserError(
+      f'{what} has shape {list(shape)}; expected one channel, [N, H, W] or '
+      '[N, H, W, 1].'
+    )
+  if not len(values):
+    raise errors.UserError(
+      f'{what} is empty; each split needs at least one image.'
+    )
+  if not all(_MIN_SIDE <= side <= _MAX_SIDE for side in shape[1:3]):
+    raise errors.UserError(
+      f'{what} has images of {shape[1]}x{shape[2]} pixels; height and width '
+      f'must lie in {_MIN_SIDE}..{_MAX_SIDE}: crop or shrink them.'
+    )
+  if not np.isfinite(values).all():
+    raise errors.UserError(
+      f'{what} holds NaN or infinite values; replace them before saving.'
+    )
+
+
+def check_same_shape(values, image_shape, *, what: str) -> None:
+  """Refuses images of another shape than those of train.
+
+  Args:
+    values: `[N, H, W, 1]`.
+    image_shape: (H, W, 1) of train.
+    what: What to call the images.
+
+  Raises:
+    UserError: The shapes differ.
+  """
+  if values.shape[1:] != image_shape:
+    raise errors.UserError(
+      f'{what} has images of {_pixels(values.shape[1:])} pixels but those of '
+      f'train have {_pixels(image_shape)}; all splits need the same.'
+    )
+
+
+def check_bits(values, what: str, *, grey: bool) -> None:
+  """Refuses values that are neither bits nor, where allowed, probabilities.
+
+  Args:
+    values: Any shape.
+    what: What to call the images.
+    grey: Whether values may lie anywhere in [0, 1].
+
+  Raises:
+    UserError: A value is something else; names the first one.
+  """
+  if grey:
+    fine, expected = (values >= 0) & (values <= 1), 'probabilities in [0, 1]'
+  else:
+    fine, expected = (values == 0) | (values == 1), 'only 0 and 1'
+  if not fine.all():
+    raise errors.UserError(
+      f'{what} holds the value {values[~fine][0]:g}; expected {expected}.'
+    )
+
+
+def check_labels(labels: Optional[np.ndarray], num: int, *, what: str) -> None:
+  """Refuses labels that are not one integer for each image.
+
+  Args:
+    labels: Should be integers `[num]`, or `None` for none.
+    num: Images.
+    what: What to call the images.
+
+  Raises:
+    UserError: They are of another kind or number.
+  """
+  if labels is None:
+    return
+  if labels.ndim != 1 or len(labels) != num:
+    raise errors.UserError(
+      f'labels of {what} have shape {list(labels.shape)}; expected [{num}], '
+      'one for each image.'
+    )
+  if labels.dtype.kind not in 'iu':
+    raise errors.UserError(
+      f'labels of {what} have type {labels.dtype}; expected integers.'
+    )
+
+
+def _pixels(shape):
+  return f'{shape[0]}x{shape[1]}'
