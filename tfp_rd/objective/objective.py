@@ -58,8 +58,8 @@ class Objective:
 
   @property
   def label(self) -> str:
-    """A short text for names of runs and for tables: no beta, no defaults."""
-    text = record_text.write(self, only_changed=True, omit=('beta',))
+    """The text without its beta, as in `'beta_elbo'`, for tables."""
+    text = record_text.write(self, omit=('beta',))
     return text.removesuffix('()')
 
   @property

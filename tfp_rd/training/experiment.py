@@ -94,9 +94,9 @@ def restore(run: run_lib.Run, beta: Optional[float] = None):
   if run.config.objective.is_curve:
     return model.at(beta)
   if beta not in run.points('test'):
-    known = ', '.join(f'{b:g}' for b in run.points('test'))
     raise errors.UserError(
-      f'{run.path} has no point at beta {beta:g}: {known}.'
+      f'{run.path} has no point at beta {beta:g}; its betas are: '
+      f'{", ".join(f"{b:g}" for b in run.points("test") if b) or "none"}.'
     )
   return model
 
