@@ -77,10 +77,9 @@ def test_frozen_weights_are_read_and_mean_what_they_meant(signs, tmp_path):
 def test_frozen_weights_are_of_every_part():
   from tfp_rd import architecture
 
-  for place, table in enumerate(
-    (architecture.ENCODERS, architecture.DECODERS, architecture.MARGINALS)
-  ):
-    assert {signs[place] for signs in MODELS} == set(table)
+  for place, signs in enumerate(architecture.SIGNS.values()):
+    letters = {each.letter for each in signs}
+    assert {name[place] for name in MODELS} == letters
 
 
 class Pair(tf.Module):
@@ -181,8 +180,8 @@ def test_a_checkpoint_holds_all_that_training_changes():
   for kept in (
     'selection/_kept',
     'program/average/values',
-    'program/optimizers/model/first',
-    'program/optimizers/model/second',
+    'program/players/optimizers/model/first/model',
+    'program/players/optimizers/model/second/model',
   ):
     of = {n for n in named if n.startswith(f'training/{kept}/')}
     assert {n.removeprefix(f'training/{kept}') for n in of} == {

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares of losses are those of closed forms and of exhaustive sums."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,12 +8,8 @@ import tensorflow_probability as tfp
 
 import tfp_rd
 from tfp_rd import errors, information, measure, source
-from tfp_rd.cli import shares as shares_program
-from tfp_rd.cli import train as train_program
 from tfp_rd.measure import quadrature
-from tfp_rd.measure.loss_shares import _choose
-from tfp_rd.report import shares
-from tfp_rd.run import directory as run_lib
+from tfp_rd.measure.excess_split import _choose
 
 tfd = tfp.distributions
 SLOW = pytest.mark.slow
@@ -365,97 +359,3 @@ def test_z_of_many_dimensions_has_no_grid(letters):
   images, _ = source.every_image(source.Ising(side=2))
   with pytest.raises(errors.UserError, match='are over .1. or .2.'):
     measure.encoder_share(model, images, beta=1.0)
-
-
-@pytest.fixture(scope='module')
-def small_runs(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('shares')
-  for beta in ('0.5', '1'):
-    flags = [f'--run_root={folder}', f'--beta={beta}', '--max_steps=2']
-    flags += ['--dataset=templates(side=2)', '--latent_size=2']
-    assert train_program.main([*flags, '--eval_examples=20']) == 0
-  return folder
-
-
-def test_the_program_measures_once(small_runs, tmp_path, capsys, monkeypatch):
-  flags = [str(small_runs), f'--report_dir={tmp_path}', '--num_draws=50']
-  assert shares_program.main([*flags, '--num_images=5']) == 0
-  first = capsys.readouterr().out
-  page = (tmp_path / 'shares.md').read_text()
-  assert page.count('`---`') == 2
-  for run in run_lib.runs_below(small_runs):
-    content = json.loads((run.path / 'shares.json').read_text())
-    (point,) = content['points']
-    names = [m['name'] for m in point['measures']]
-    assert set(names) == set(shares.COLUMNS)
-    for m in point['measures']:
-      assert f'{m["value_nats"]:.3f} ± {m["stderr_nats"]:.3f}' in page
-    assert point['checks']['marginal_mass'] == pytest.approx(1, abs=0.01)
-  monkeypatch.setattr(measure, 'loss_shares', None)  # A call would fail.
-  assert shares_program.main([*flags, '--num_images=5']) == 0
-  assert capsys.readouterr().out == first
-  # Other settings are other shares, and so are other weights.
-  with pytest.raises(TypeError):
-    shares_program.main([*flags, '--num_images=4'])
-  result = run_lib.runs_below(small_runs)[0].path / 'result.json'
-  result.write_text(result.read_text() + '\n')
-  with pytest.raises(TypeError):
-    shares_program.main([*flags, '--num_images=5'])
-
-
-def row_of(run='one', beta=1.0, checks=None):
-  measures = dict.fromkeys(shares.COLUMNS, source.Estimate(0.25, 0.01))
-  return shares.Row('---', beta, measures, checks or {'is_sound': 1.0}, run)
-
-
-def test_runs_of_one_family_go_by_their_names():
-  page = shares.table_md([row_of('one'), row_of('two', beta=2.0)])
-  assert 'one' not in page
-  assert page.count('`---`') == 2
-  page = shares.table_md([row_of('one'), row_of('two')])
-  assert '`one`' in page
-  assert '`two`' in page
-
-
-def test_shares_that_are_not_resolved_are_marked_and_kept(small_runs):
-  checks = {'is_sound': 0.0, 'quadrature_error_nats': np.inf}
-  assert '(not resolved)' in shares.table_md([row_of(checks=checks)])
-  assert '(not resolved)' not in shares.table_md([row_of()])
-  run = run_lib.runs_below(small_runs)[0]
-  shares.write(run, [row_of(checks=checks)], settings={'seed': 7})
-  (back,) = shares.read(run, {'seed': 7})
-  assert back.checks == {'is_sound': 0.0, 'quadrature_error_nats': None}
-
-
-def test_a_run_without_a_known_distribution_is_refused(tmp_path, capsys):
-  dry = ['--max_steps=2', '--fake_data', f'--run_root={tmp_path}']
-  assert train_program.main(dry) == 0
-  assert shares_program.main([str(tmp_path)]) == 1
-  assert 'distribution is not known' in capsys.readouterr().err
-
-
-def test_shares_that_cannot_be_read_are_told(small_runs):
-  run = run_lib.runs_below(small_runs)[0]
-  (run.path / 'shares.json').write_text('{"settings": {}}')
-  with pytest.raises(errors.UserError, match='is corrupt'):
-    shares.read(run, {})
-  assert shares.read(run, {'seed': 1}) == []
-
-
-@pytest.mark.parametrize(
-  ('argv', 'words'),
-  [
-    (['{runs}', '--report_dir='], '--report_dir is empty'),
-    (['{runs}', '--num_images=1'], 'num_images is 1'),
-    (['{runs}', '--num_draws=1'], 'num_draws'),
-    (['{runs}/nothing'], 'is not a directory'),
-    ([], 'RUN_OR_ROOT'),
-  ],
-)
-def test_a_mistake_is_one_sentence(small_runs, argv, words, capsys):
-  argv = [word.format(runs=small_runs) for word in argv]
-  assert shares_program.main(argv) in (1, 2)
-  captured = capsys.readouterr()
-  assert captured.out == ''
-  assert words in captured.err
-  assert len(captured.err.splitlines()) == 1

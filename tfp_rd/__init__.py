@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     toy,
     training,
   )
-  from tfp_rd.architecture import Architecture, build
+  from tfp_rd.architecture import Architecture
   from tfp_rd.config import (
     Config,
     DataConfig,
@@ -52,16 +52,19 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     ModelConfig,
     TrainingConfig,
   )
-  from tfp_rd.curve.curve import Curve, load_curves
+  from tfp_rd.curve.collection import load_curves
+  from tfp_rd.curve.curve import Curve
   from tfp_rd.errors import UserError
   from tfp_rd.estimate import Estimate
+  from tfp_rd.model.build import build
   from tfp_rd.model.conditional_model import ConditionalModel
+  from tfp_rd.model.evaluation import evaluate
   from tfp_rd.model.latent_variable_model import LatentVariableModel
   from tfp_rd.objective.beta_elbo import BetaElbo
   from tfp_rd.objective.multi_rate import MultiRate
   from tfp_rd.objective.target_rate import TargetRate
   from tfp_rd.point import Point
-  from tfp_rd.rate_distortion import draw, Draws, evaluate
+  from tfp_rd.rate_distortion import draw, Draws
   from tfp_rd.report.report import write_report
   from tfp_rd.run.directory import load_run
   from tfp_rd.training.experiment import restore
@@ -70,7 +73,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
 # The module of each public name; other names of `__all__` are folders.
 _HOMES = {
   'Architecture': 'architecture',
-  'build': 'architecture',
+  'build': 'model.build',
   'Config': 'config',
   'DataConfig': 'config',
   'EvaluationConfig': 'config',
@@ -78,7 +81,7 @@ _HOMES = {
   'ModelConfig': 'config',
   'TrainingConfig': 'config',
   'Curve': 'curve.curve',
-  'load_curves': 'curve.curve',
+  'load_curves': 'curve.collection',
   'UserError': 'errors',
   'Estimate': 'estimate',
   'ConditionalModel': 'model.conditional_model',
@@ -89,7 +92,7 @@ _HOMES = {
   'Point': 'point',
   'draw': 'rate_distortion',
   'Draws': 'rate_distortion',
-  'evaluate': 'rate_distortion',
+  'evaluate': 'model.evaluation',
   'write_report': 'report.report',
   'load_run': 'run.directory',
   'restore': 'training.experiment',

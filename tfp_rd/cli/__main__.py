@@ -17,10 +17,9 @@ __all__ = ['main']
 _PROGRAMS = {
   'train': 'train and evaluate one model',
   'grid': 'train many models, then draw the report',
-  'evaluate': 'rate, distortion and ELBO of trained models',
+  'evaluate': 'rate, distortion, ELBO and other measures of trained models',
   'report': 'figures and tables of finished runs, without TensorFlow',
   'sample': 'reconstructions and generations of a run, as a picture',
-  'shares': 'who loses what, on images that can be summed over',
   'toy': "the paper's toy world, every number by enumeration",
 }
 

@@ -9,29 +9,47 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import errors
+from tfp_rd import errors, measure
 from tfp_rd.cli import config_flags, point_table, program
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
 
 _MANUAL = """\
-tfp-rd evaluate RUN_OR_ROOT [flags]: R, D and ELBO of trained models.
+tfp-rd evaluate RUN_OR_ROOT... [flags]: measure trained models.
 
   tfp-rd evaluate runs
   tfp-rd evaluate runs/run_-+v_beta0.3_1a2b3c4d --split=test --num_samples=64
   tfp-rd evaluate runs/run_-+v_multi_rate_1a2b3c4d --betas=0.2,0.7   any betas
+  tfp-rd evaluate runs --measures='shares(num_draws=100),shares'
 
-Each value is a mean over images with its standard error, in nats.  The kept
-weights are restored and new draws are made; nothing is written.
+Without --measures: R, D and ELBO, each a mean over images with its standard
+error, in nats, from new draws; nothing is written.
+
+With --measures, what is missing is measured and kept in each run's directory,
+measures/NAME.json, from which 'tfp-rd report' makes its tables.  A curve is
+measured at that of its betas nearest to 1 unless --betas says other.  Several
+processes may share the runs.  The measures:
+
+{measures}
 """
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
   """Runs the program; returns its exit status."""
   return program.run(
-    _main, argv, name='evaluate', define=_define, manual=_MANUAL
+    _main, argv, name='evaluate', define=_define, manual=_manual()
   )
+
+
+def _manual():
+  does = {
+    name: type(measure.parse(name)).__doc__.splitlines()[0]
+    for name in measure.names()
+  }
+  width = max(map(len, does))
+  lines = [f'  {name:{width}}  {line}' for name, line in does.items()]
+  return _MANUAL.format(measures='\n'.join(lines))
 
 
 def _define(flag_values):
@@ -46,29 +64,107 @@ def _define(flag_values):
     **here,
   )
   flags.DEFINE_integer('seed', 0, 'Of the draws.', **here)
+  flags.DEFINE_string(
+    'measures',
+    '',
+    'Measures, with fields if need be, as in shares(num_draws=100).',
+    **here,
+  )
   flags.DEFINE_list(
     'betas',
     None,
-    'Where to measure one-run curves; by default where the run did.',
+    'Where to measure curves of one run; by default where the run did, and '
+    'with --measures at the one nearest to 1.',
     **here,
   )
   config_flags.define_execution(flag_values, 'data_dir')
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  root = program.one(
-    arguments, 'RUN_OR_ROOT, the directory of a run or of runs'
-  )
   if flag_values.num_samples is not None and flag_values.num_samples < 1:
     raise errors.UserError(
       f'num_samples is {flag_values.num_samples}; it must be positive.'
     )
   betas = tuple(map(config_flags.beta, flag_values.betas or ()))
-  runs = run_lib.runs_below(root)
-  if not runs:
-    raise errors.UserError(f'there is no run below {root}; train one first.')
+  records = ()
+  if flag_values['measures'].present:
+    records = measure.parse_several(flag_values.measures)
+    _refuse_unused(flag_values)
+  refused = []
+  runs = _runs(arguments, refused)
   program.tensorflow()
-  rows, refused = [], []
+  if records:
+    _measure(runs, records, betas, flag_values.data_dir, refused)
+  else:
+    _evaluate(runs, betas, flag_values, refused)
+  if refused:
+    raise errors.UserError(' '.join(refused))
+
+
+def _refuse_unused(flag_values):
+  """Refuses flags that say nothing of measures, which have their own fields."""
+  for name in ('split', 'num_samples', 'seed'):
+    if flag_values[name].present:
+      raise errors.UserError(
+        f'--{name} has no effect with --measures; a measure has fields of its '
+        "own, as in --measures='shares(seed=1)'."
+      )
+
+
+def _runs(arguments, refused):
+  """Returns the runs below all arguments, each once."""
+  if not arguments:
+    raise errors.UserError(
+      'expected RUN_OR_ROOT, the directory of a run or of runs, got none.'
+    )
+  runs = {}
+  for root in arguments:
+    found = run_lib.runs_below(root, on_refused=refused.append)
+    if not found and not refused:
+      raise errors.UserError(f'there is no run below {root}; train one first.')
+    runs |= {run.path.resolve(): run for run in found}
+  return list(runs.values())
+
+
+def _measure(runs, records, betas, data_dir, refused):
+  """Measures run by run and prints the table."""
+  from tfp_rd.measure import finished_run  # It brings TensorFlow.
+
+  rows = []
+  for run in runs:
+    try:
+      wanted, sentence = finished_run.wanted_betas(run, betas)
+    except errors.UserError as e:
+      refused.append(str(e))
+      continue
+    refused += filter(None, [sentence])
+    for record in records if wanted else ():
+      try:
+        file = finished_run.measure_run(
+          run,
+          record,
+          betas=() if None in wanted else wanted,
+          data_dir=data_dir,
+          on_warning=program.say,
+        )
+      except errors.HeldBackError as e:
+        program.say(str(e))
+        continue
+      except errors.UserError as e:
+        refused.append(str(e))
+        continue
+      rows += [
+        (run.path.name, repr(record), p)
+        for p in file.points
+        if p.beta in wanted
+      ]
+  if rows:
+    print(point_table.of_measures(rows))
+
+
+def _evaluate(runs, betas, flag_values, refused):
+  """Evaluates run by run and prints the table."""
+  rows = []
   for run in runs:
     try:
       rows += _rows(run, betas, flag_values)
@@ -76,8 +172,6 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
       refused.append(str(e))
   if rows:
     print(point_table.text(('run', 'beta', 'split'), rows))
-  if refused:
-    raise errors.UserError(' '.join(refused))
 
 
 @functools.lru_cache(maxsize=1)
@@ -88,7 +182,8 @@ def _load(data, data_dir):
 
 def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
-  from tfp_rd import rate_distortion  # Both bring TensorFlow.
+  # Both bring TensorFlow.
+  from tfp_rd.model import evaluation as evaluation_lib
   from tfp_rd.training import experiment
 
   data = _load(run.config.data, flag_values.data_dir)
@@ -97,13 +192,14 @@ def _rows(run, betas, flag_values):
   rows = []
   for beta, model in experiment.restore_models(run, betas):
     for name in point_table.SPLITS if split == 'all' else (split,):
-      point = rate_distortion.evaluate(
+      point = evaluation_lib.evaluate(
         model,
         data.evaluation_images(name, count=evaluation.eval_examples),
         num_samples=flag_values.num_samples or evaluation.eval_samples,
         seed=flag_values.seed,
       )
-      rows.append(((run.path.name, f'{beta:g}', name), point))
+      label = '-' if beta is None else f'{beta:g}'
+      rows.append(((run.path.name, label, name), point))
   return rows
 
 

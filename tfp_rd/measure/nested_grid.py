@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes of nested grids, whose hat functions sum to one.
 
-The hat function of a node is a weighted sum of those of the grid of half the
-step, of which `w_o = 2^-|o|` belongs to the node at the offset o:
+The hat function of a node is linear along each axis, 1 at the node and 0 at its
+neighbours.  It is a weighted sum of hat functions on the grid of half the step,
+in which the node at the offset o has the weight `2^-|o|`:
 
     hat(z) = sum_o w_o hat'(z - o step / 2),   o in {-1, 0, 1}^k
 
-So any node may be replaced by finer ones, without its neighbours, and hats
-still sum to one.
+So a node can be replaced by finer ones, while its neighbours stay, and all hat
+functions still sum to one.
 """
 
 import itertools
@@ -23,13 +24,13 @@ _SAMPLES_A_NODE = 16
 
 
 class Nodes(NamedTuple):
-  """Nodes, in whole numbers of the finest step.
+  """Nodes at integer multiples of the finest step.
 
   Attributes:
-    which: `[P]`, the number of the function.
-    level: `[P]`, of halvings.
-    place: `[P, k]`.
-    weight: `[P]`.
+    which: `[P]`, the number of the function that is integrated.
+    level: `[P]`, how often the first step was halved.
+    place: `[P, k]`, coordinates in units of the finest step.
+    weight: `[P]`, the factor of the node's hat function.
   """
 
   which: np.ndarray
@@ -42,7 +43,7 @@ class Nodes(NamedTuple):
     return Nodes(*(array[chosen] for array in self))
 
   def halved(self):
-    """Returns nodes `[P 3^k]`, those that replace each in turn."""
+    """Returns nodes `[P 3^k]`: the 3^k finer ones of each node, in order."""
     k = self.place.shape[1]
     offsets = np.array([*itertools.product((-1, 0, 1), repeat=k)])
     num = len(offsets)
@@ -57,7 +58,7 @@ class Nodes(NamedTuple):
     )
 
   def merged(self):
-    """Returns each node once with the sum of its weights, and the places."""
+    """Returns distinct nodes with summed weights, and the index of each."""
     columns = (self.which, self.level, *self.place.T)
     order = np.lexsort(columns)
     sorted_columns = [column[order] for column in columns]
@@ -70,14 +71,14 @@ class Nodes(NamedTuple):
 
 
 class Box(NamedTuple):
-  """From whole numbers to points: `low` and the finest `step`, `[k]`."""
+  """A box: its lower corner `low` `[k]` and the finest `step` `[k]`."""
 
   low: np.ndarray
   step: np.ndarray
 
   @classmethod
   def around(cls, samples, rim):
-    """Spans the samples and a rim, by the first grid."""
+    """Returns the box of the samples with a margin around them."""
     low, high = samples.min(0), samples.max(0)
     rim = rim * (high - low)
     size = (_FIRST - 1) * 2.0**LEVELS
@@ -93,13 +94,13 @@ class Box(NamedTuple):
     return ((nodes.place <= 0) | (nodes.place >= last)).any(1)
 
   def cell(self, nodes):
-    """Returns `[P]`, the volume that belongs to a node of its level."""
+    """Returns `[P]`, the integral of each node's hat function."""
     lengths = self.step * 2.0 ** (LEVELS - nodes.level)[:, None]
     return lengths.prod(1)
 
 
 def start(box, samples):
-  """Returns nodes of which none has many samples about it."""
+  """Returns nodes, refined until none has many samples around it."""
   k = samples.shape[1]
   axes = [np.arange(_FIRST) * 2**LEVELS] * k
   place = np.stack(np.meshgrid(*axes, indexing='ij'), -1).reshape(-1, k)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integrals of many positive functions, on grids as fine as each needs them.
+"""Integrals of many positive functions, each on a grid that adapts to it.
 
-A node contributes `weight f(node) step^k`, and may be replaced by nodes of half
-the step (see `hats`).  It is, where that changes what is summed.
+A node contributes `weight f(node) step^k` to the sum.  It is replaced by nodes
+of half the step (see `nested_grid`) where that changes the sum.
 """
 
 from typing import NamedTuple
@@ -14,11 +14,12 @@ from tfp_rd.measure import nested_grid
 __all__ = ['Integrals', 'MOST_DIMENSIONS', 'log_integrals']
 
 MOST_DIMENSIONS = 2
-# A node is done where halving changes its part by less than this part of it, or
-# where the function is so many nats below its peak, six deviations of a bump.
+# A node is not refined further if that changes its contribution by less than
+# this fraction, or if the function is so many nats below its peak, which is six
+# standard deviations of a Gaussian.
 _RESOLVED = 0.03
 _DEPTH = 18.0
-_RIM = 1e-3  # Part of an integral that may lie at the rim.
+_RIM = 1e-3  # Largest fraction of an integral on the boundary of the box.
 _MOST_NODES = 9_000_000
 
 
@@ -27,10 +28,11 @@ class Integrals(NamedTuple):
 
   Attributes:
     log_values: `[F]`.
-    changes: `[F]`, what the last halving of each node changed in them, all in
-      all: what is left is of the order of a tenth of it.  Infinite where it is
-      known to be wrong: nodes became too many, or there is mass at the rim.
-    peaks: `[F]`, the greatest values that were seen.
+    changes: `[F]`, the total change of `log_values` at the last refinement of
+      each node; the remaining error is about a tenth of it.  Infinite where the
+      integral is known to be wrong: there were too many nodes, or the function
+      does not vanish on the boundary.
+    peaks: `[F]`, the largest values of the functions at any node.
   """
 
   log_values: np.ndarray
@@ -45,17 +47,17 @@ def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
     integrand: Has `num` F, the number of functions; `everywhere(points)`, their
       logarithms `[F, P]` at `[P, k]`; and `at(which, points)`, the logarithm of
       one function `[P]` at each point.
-    samples: `[M, k]`, where the functions have their mass, if coarsely.
-    rim: What is left around the samples, as a part of their range.
-    tolerance: Change of an integral's logarithm at which it is done.
+    samples: `[M, k]`, points where the functions are large, coarsely.
+    rim: Margin of the box around the samples, as a fraction of their range.
+    tolerance: Change of an integral's logarithm below which it is accepted.
 
   Returns:
-    The integrals.  The grid climbs to a bump that it sees from afar; one that
-    another's flank hides, narrow and away from the samples, is missing and not
-    told of.
+    The integrals.  A peak is found if a node near it sees the function rise.
+    A narrow peak that is away from the samples, on the slope of a higher one,
+    can be missed, and `changes` does not show it.
 
-  Costs a few thousand values of all functions, and then of each, for two
-  dimensions, some ten thousand a bump.
+  For two dimensions this costs a few thousand values of all functions, and
+  then about ten thousand values for each peak of each function.
   """
   box = nested_grid.Box.around(samples, rim)
   sums = _Sums(integrand, box, tolerance)
@@ -67,7 +69,7 @@ def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
 
 
 class _Sums:
-  """What is summed so far, in units of the greatest value of each function."""
+  """The sums so far, in units of the largest value of each function."""
 
   def __init__(self, integrand, box, tolerance):
     self._integrand, self._box, self._tolerance = integrand, box, tolerance
@@ -78,7 +80,7 @@ class _Sums:
     self._at_rim = np.zeros(integrand.num, bool)
 
   def begin(self, start):
-    """Returns nodes of all functions, and what each contributes."""
+    """Returns nodes of all functions, and the contribution of each."""
     num, size = self._integrand.num, len(start.which)
     values = self._integrand.everywhere(self._box.points(start))
     self._peaks = values.max(1)
@@ -94,7 +96,7 @@ class _Sums:
     return nodes, parts
 
   def halve(self, nodes, parts):
-    """Halves the steps of nodes; returns those that go on, and their parts."""
+    """Refines nodes; returns those to be refined again, and contributions."""
     finer = nodes.halved()
     once, inverse = finer.merged()
     values = self._integrand.at(once.which, self._box.points(once))
@@ -106,8 +108,8 @@ class _Sums:
     self._compare(nodes.which, parts, sums)
     goes_on = (
       (self._changes[nodes.which] > self._tolerance)
-      & ~(np.abs(sums - parts) < _RESOLVED * sums)  # Two noughts tell nothing.
-      & (_highest(values.reshape(of_node)) > -_DEPTH)
+      & ~(np.abs(sums - parts) < _RESOLVED * sums)  # 0 and 0 decide nothing.
+      & (_peak_around(values.reshape(of_node)) > -_DEPTH)
     )
     # The error falls with the square of the step: Richardson's extrapolation.
     is_done = self._total(nodes.which[~goes_on], sums[~goes_on])
@@ -119,7 +121,7 @@ class _Sums:
     return remaining, np.bincount(places, finer_parts[kept])
 
   def end(self, nodes, parts):
-    """Returns the integrals; nodes that are left were too many."""
+    """Returns the integrals; any remaining nodes exceeded the limit."""
     done = self._done + self._total(nodes.which, parts)
     changes = np.abs(self._moved) / done
     changes[np.unique(nodes.which)] = np.inf
@@ -130,7 +132,7 @@ class _Sums:
     return np.bincount(which, parts, minlength=self._integrand.num)
 
   def _rescale(self, values, which):
-    """Takes greater peaks into account; returns by what sums were divided."""
+    """Updates the peaks; returns the factors by which the sums shrink."""
     peaks = self._peaks.copy()
     np.maximum.at(peaks, which, values)
     shrink = np.exp(self._peaks - peaks)
@@ -140,7 +142,7 @@ class _Sums:
     return shrink
 
   def _compare(self, which, before, after):
-    """Notes what a halving changed in the integrals."""
+    """Records how much a refinement changed the integrals."""
     here = np.unique(which)
     before, after = (
       (self._done + self._total(which, parts))[here]
@@ -150,11 +152,19 @@ class _Sums:
       self._changes[here] = np.abs(np.log(after) - np.log(before))
 
 
-def _highest(values):
-  """Bounds `[P]` the bumps below a node's hat, from its finer ones `[P, 3^k]`.
+def _peak_around(values):
+  """Returns `[P]`, an estimate from above of a function around each node.
 
-  As a parabola would: beyond the highest it rises no more than towards it, and
-  between two by an eighth of the second difference, for which there is a half.
+  With `v_0` the value at the node, `v_max` the largest of the `3^k` values of
+  the finer grid around it, and `v_-i`, `v_+i` the neighbours along an axis:
+
+      2 v_max - v_0 + sum_i max(0, 2 v_0 - v_-i - v_+i) / 2
+
+  The first part extrapolates a slope.  A parabola exceeds the larger of two
+  nodes by at most an eighth of the second difference; half of it is added.
+
+  Args:
+    values: `[P, 3^k]`, logarithms of the function.
   """
   centre = values.shape[1] // 2
   highest, middle = values.max(1), values[:, centre]

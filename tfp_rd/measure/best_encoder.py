@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the encoder loses: the best one for a decoder and a marginal, by sums.
+"""The encoder's loss: D + beta R less that of the best encoder, by quadrature.
 
-For each x the least D + beta R over all encoders is
+For each x the least D + beta R over all encoders, for the model's own decoder
+and marginal, is
 
     F(x) = -beta log integral m(z) d(x|z)^(1/beta) dz
 
-reached by `e(z|x) ~ m(z) d(x|z)^(1/beta)`, so that the share of a model's own
-encoder is `beta KL(e(z|x) || that)` on average.
+It is reached by `e*(z|x) ~ m(z) d(x|z)^(1/beta)`, so that the loss of the
+model's own encoder is `beta KL(e(z|x) || e*(z|x))` on average.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.estimate import Estimate
-from tfp_rd.measure import quadrature
+from tfp_rd.measure import quadrature, streaming
 from tfp_rd.network import initial
 
 __all__ = ['EncoderShare', 'encoder_share']
@@ -24,7 +25,7 @@ __all__ = ['EncoderShare', 'encoder_share']
 _IMAGES_AT_ONCE = 25
 # Images times points in one call.
 _PAIRS_AT_ONCE = 2**13
-# Draws of the marginal that say where z lies, and the rim left around them.
+# Draws of the marginal that span the box of the grid, and its margin.
 _NUM_DRAWS, _RIM = 4096, 0.25
 _TOLERANCE_NATS = 0.01
 # One seed, two uses.
@@ -38,9 +39,10 @@ class EncoderShare(NamedTuple):
     share: D + beta R less that of the best encoder, paired over images.
     best: The least D + beta R of any encoder.
     best_nats: `[N]`, the same of each image; at beta 1 it is -log p(x).
-    quadrature_error_nats: What the last halving of its grid changed in `best`
-      of an image, on average; infinite where an integral is known to be wrong.
-    marginal_mass: The integral of m(z) by the same sums; 1 if all is well.
+    quadrature_error_nats: The change of `best` of an image at the last
+      refinement of its grid, on average; infinite where an integral is known to
+      be wrong.
+    marginal_mass: The integral of m(z) on the same grid; 1 if it is right.
   """
 
   share: Estimate
@@ -51,7 +53,7 @@ class EncoderShare(NamedTuple):
 
   @property
   def is_sound(self) -> bool:
-    """Whether the checks leave the share its digits."""
+    """Whether the checks bound the error of the share."""
     most = max(0.01, 0.2 * abs(self.share.nats))
     mass = abs(self.marginal_mass - 1)
     return bool(self.quadrature_error_nats < most and mass < 0.01)
@@ -70,10 +72,10 @@ def encoder_share(
     seed: An integer or a pair.
 
   Returns:
-    The share, and whether it `is_sound`.  The best encoder's codes are looked
-    for from those of the model and the marginal.  Posteriors a hundred times
-    narrower than all of these are found; of narrower ones, and of modes that
-    hide behind others, some are missed without a word.
+    The share, and whether it `is_sound`.  The grid starts from codes of the
+    model and of the marginal.  Posteriors a hundred times narrower than these
+    are found.  Narrower ones, and modes far from all codes, can be missed
+    without any sign of it.
 
   Raises:
     UserError: z has more dimensions, or images are fewer than two.
@@ -116,12 +118,12 @@ def encoder_share(
 
 
 class _Integrand:
-  """`log m(z) + log d(x|z) / beta` of each image, and last of none."""
+  """`log m(z) + log d(x|z) / beta` of each image, and last `log m(z)` alone."""
 
   def __init__(self, model, images, beta, dtype):
     self._images, self._power, self._dtype = images, 1 / beta, dtype
     self.num = len(images) + 1
-    self._log_marginal = _chunked(
+    self._log_marginal = streaming.mapped(
       lambda z: model.marginal().log_prob(z), _PAIRS_AT_ONCE
     )
 
@@ -132,8 +134,10 @@ class _Integrand:
       decoding = model.decoder(z[:, tf.newaxis])
       return decoding.log_prob(tf.broadcast_to(x, shape))
 
-    self._of_all = _chunked(of_all, max(1, _PAIRS_AT_ONCE // len(images)))
-    self._of_pairs = _chunked(
+    self._of_all = streaming.mapped(
+      of_all, max(1, _PAIRS_AT_ONCE // len(images))
+    )
+    self._of_pairs = streaming.mapped(
       lambda z, x: model.decoder(z).log_prob(x), _PAIRS_AT_ONCE
     )
 
@@ -178,23 +182,3 @@ def _own(model, images, beta, num_samples, seed):
   own = (distortion + beta * rate).mean(0)
   heights = (log_marginal - distortion / beta).max(0)
   return draws.latent.numpy(), own, heights
-
-
-def _chunked(function, size):
-  """Maps arrays part by part, all of one shape so that it is traced once."""
-  compiled = tf.function(
-    lambda *x: tf.cast(function(*x), tf.float64), autograph=False
-  )
-
-  def call(*arrays):
-    parts = []
-    for start in range(0, len(arrays[0]), size):
-      cut = [a[start : start + size] for a in arrays]
-      num = len(cut[0])
-      full = [
-        np.concatenate([a, np.repeat(a[-1:], size - num, 0)]) for a in cut
-      ]
-      parts.append(compiled(*map(tf.constant, full)).numpy()[:num])
-    return np.concatenate(parts)
-
-  return call

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who loses what, where all images and their probabilities are known.
+"""D + R - H, split by sums over all images into what each part loses.
 
 With p*(x) known, `p_e(z) = sum_x p*(x) e(z|x)` is a sum over all images, and
 
@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.estimate import Estimate
+from tfp_rd.measure import streaming
+from tfp_rd.model import evaluation
 from tfp_rd.network import initial
 
 __all__ = ['LossShares', 'loss_shares']
@@ -58,7 +60,7 @@ def loss_shares(
   num_pairs: int = 2**16,
   seed=0,
 ) -> LossShares:
-  """Splits D + R - H of a model into what marginal and decoder lose.
+  """Splits D + R - H of a model into the losses of marginal and decoder.
 
   R - I is the mean of `log p_e(z) - log m(z)` over draws of x and z, in which
   p_e(z) is a sum over all images.  R and D are means over more draws, which
@@ -120,7 +122,7 @@ def _difference(one, other):
 def _means(model, images, truth, num_pairs, seed):
   """Returns R, D and D + R - H."""
   chosen = _choose(truth, num_pairs, initial.fold_in(seed, _MORE_IMAGES))
-  rate, distortion = rate_distortion.evaluate_examples(
+  rate, distortion = evaluation.evaluate_examples(
     model,
     images[chosen],
     num_samples=1,
@@ -162,22 +164,11 @@ def _choose(truth, num, seed):
 
 
 def _log_mixture(model, images, truth, latent):
-  """Returns `[S]`, log p_e(z), part by part of the images."""
+  """Returns `[S]`, log p_e(z), summed over images in chunks."""
 
-  @tf.function(autograph=False)
-  def log_weights(x, log_prob):
-    densities = model.encoder(x).log_prob(latent[:, tf.newaxis])  # [S, n]
-    return tf.reduce_logsumexp(
-      tf.cast(densities, tf.float64) + log_prob, axis=1
-    )
+  def log_densities(x):  # [S, n]
+    x = rate_distortion.as_examples(x, model.dtype)
+    return model.encoder(x).log_prob(latent[:, tf.newaxis])
 
   size = max(1, min(len(images), _PAIRS_AT_ONCE // len(latent)))
-  parts = []
-  for start in range(0, len(images), size):
-    x, log_prob = images[start : start + size], truth[start : start + size]
-    missing = size - len(x)  # One shape, one trace: filled up by nothing.
-    x = np.concatenate([x, np.repeat(x[-1:], missing, 0)])
-    log_prob = np.pad(log_prob, [0, missing], constant_values=-np.inf)
-    x = rate_distortion.as_examples(x, model.dtype)
-    parts.append(log_weights(x, tf.constant(log_prob)).numpy())
-  return np.logaddexp.reduce(parts, axis=0)
+  return streaming.log_sum(log_densities, images, truth, size=size)
