@@ -7,7 +7,6 @@ Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
 last line is one JSON record; README.md says what its ratios mean.
 """
 
-import dataclasses
 import functools
 import json
 import statistics
@@ -151,12 +150,13 @@ def fit_overhead(
     `fit_overhead`, the median of time in `fit` / time of the bare step.
   """
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
-  settings = {
-    'batch_size': _DEFAULTS.batch_size,
-    'steps_per_call': steps_per_call,
-    'weight_averaging': _DEFAULTS.weight_averaging,
-  }
-  bare, _ = _compiled_steps(digits.train, dropout=digits.dropout, **settings)
+  bare, _ = _compiled_steps(
+    digits.train,
+    dropout=digits.dropout,
+    batch_size=_DEFAULTS.batch_size,
+    steps_per_call=steps_per_call,
+    weight_averaging=_DEFAULTS.weight_averaging,
+  )
   block = steps_per_call * calls_a_block
   inside, outside, left = [], [], [time.perf_counter()]
 
@@ -169,10 +169,8 @@ def fit_overhead(
     tfp_rd.fit(
       _build(digits.train, dropout=digits.dropout),
       digits.train,
-      training=dataclasses.replace(
-        _DEFAULTS,
-        num_steps=(1 + num_blocks) * block,
-        validate_every=2 * steps_per_call,
+      training=config_lib.TrainingConfig(
+        num_steps=(1 + num_blocks) * block, validate_every=2 * steps_per_call
       ),
       execution=config_lib.Execution(
         checkpoint_every=block, steps_per_call=steps_per_call
