@@ -31,8 +31,7 @@ __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 
 _STEPS_PER_CALL = 50
 _DEFAULTS = config_lib.TrainingConfig()
-# As each of the processes of a grid has it.
-_ONE_THREAD = dict.fromkeys(
+_ONE_THREAD = dict.fromkeys(  # As each process of a grid has it.
   ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1'
 )
 
@@ -158,6 +157,7 @@ def fit_overhead(
     weight_averaging=_DEFAULTS.weight_averaging,
   )
   block = steps_per_call * calls_a_block
+  calls = {'checkpoint_every': block, 'steps_per_call': steps_per_call}
   inside, outside, left = [], [], [time.perf_counter()]
 
   def on_progress(step, num_steps, metrics):
@@ -172,9 +172,7 @@ def fit_overhead(
       training=config_lib.TrainingConfig(
         num_steps=(1 + num_blocks) * block, validate_every=2 * steps_per_call
       ),
-      execution=config_lib.Execution(
-        checkpoint_every=block, steps_per_call=steps_per_call
-      ),
+      execution=config_lib.Execution(**calls),
       validation=digits.validation,
       run_dir=folder,
       on_progress=on_progress,
