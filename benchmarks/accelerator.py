@@ -46,7 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print(__doc__, flag_values.module_help('Flags'), sep='\n')
     return 0
   # `-+v` looks like a flag.
-  signs = [text for text in rest if text in map(str, architecture_lib.ALL)]
+  signs = [text for text in rest if text in map(str, architecture_lib.PAPER)]
   rest = [text for text in rest if text not in signs]
   try:
     work(flag_values, flag_values([command, *rest, '--', *signs])[1:])

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Depth and size of the nets: the paper's letter, and what `small` thins."""
+"""Depth and size of the nets: the paper's numbers, and what `small` thins."""
 
 import collections
 
 import numpy as np
 import pytest
 
+import tfp_rd
 from tfp_rd import architecture
 from tfp_rd.network import gated, masked
 
 
 def build(signs, *, size, shape=(28, 28, 1)):
-  return architecture.build(signs, image_shape=shape, size=size)
+  return tfp_rd.build(signs, image_shape=shape, size=size)
 
 
 def kernels(part):
@@ -21,7 +22,7 @@ def kernels(part):
   )
 
 
-def test_the_paper_s_encoder_is_its_letter():
+def test_the_paper_s_encoder_has_its_shapes():
   encoder = build('---', size='paper').encoder
   assert kernels(encoder) == {
     (5, 5, 1, 2 * 32): 1,
@@ -35,7 +36,7 @@ def test_the_paper_s_encoder_is_its_letter():
   assert sorted(strides) == [1, 1, 1, 2, 2]
 
 
-def test_the_paper_s_deconvolutions_are_its_letter():
+def test_the_paper_s_deconvolutions_have_their_shapes():
   decoder = build('---', size='paper').decoder
   assert kernels(decoder) == {
     (64, 7 * 7 * 2 * 64): 1,  # 64 features, kernel 7, valid, on a 1x1 map.
@@ -47,7 +48,7 @@ def test_the_paper_s_deconvolutions_are_its_letter():
   }
 
 
-def test_the_paper_s_flows_are_its_letter():
+def test_the_paper_s_flows_have_their_shapes():
   model = build('+-+', size='paper')
   for part in (model.encoder, model.marginal):
     networks = [
@@ -60,7 +61,7 @@ def test_the_paper_s_flows_are_its_letter():
       assert shapes == [(64, 640), (640, 640), (640, 640), (640, 64)]
 
 
-def test_the_paper_s_pixel_cnn_is_its_letter():
+def test_the_paper_s_pixel_cnn_has_its_shapes():
   decoder = build('-+-', size='paper').decoder
   shapes = kernels(decoder)
   # Six blocks of two layers, each with two convolutions, for each stream.
@@ -135,9 +136,21 @@ def test_unknown_sizes_and_shapes_are_refused():
 
 
 def test_latent_sizes_and_dtypes_are_as_asked():
-  model = architecture.build(
+  model = tfp_rd.build(
     '+-+', image_shape=(8, 8, 1), latent_size=5, dtype='float64'
   )
   z = model.marginal().sample(seed=(0, 1))
   assert z.shape == (5,)
   assert z.dtype == np.float64
+
+
+def test_a_new_sign_is_built_from_its_module(monkeypatch):
+  style = architecture.Style('red', fill='left')
+  new = architecture.Sign(
+    'h', 'tfp_rd.encoder.gaussian', 'new', 'a new one', style
+  )
+  monkeypatch.setitem(
+    architecture.SIGNS, 'encoder', (*architecture.SIGNS['encoder'], new)
+  )
+  one, other = (build(s, size='small', shape=(8, 8, 1)) for s in ('h-+', '--+'))
+  assert one.num_parameters == other.num_parameters

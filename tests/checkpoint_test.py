@@ -77,10 +77,9 @@ def test_frozen_weights_are_read_and_mean_what_they_meant(signs, tmp_path):
 def test_frozen_weights_are_of_every_part():
   from tfp_rd import architecture
 
-  for place, table in enumerate(
-    (architecture.ENCODERS, architecture.DECODERS, architecture.MARGINALS)
-  ):
-    assert {signs[place] for signs in MODELS} == set(table)
+  for place, signs in enumerate(architecture.SIGNS.values()):
+    letters = {each.letter for each in signs}
+    assert {name[place] for name in MODELS} == letters
 
 
 class Pair(tf.Module):

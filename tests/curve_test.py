@@ -11,8 +11,8 @@ import pytest
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import file
+from tfp_rd.curve import collection, columns, file
+from tfp_rd.curve.curve import Curve
 from tfp_rd.run import directory as run_lib
 
 SPLITS = ('train', 'validation', 'test')
@@ -48,10 +48,10 @@ def test_each_number_of_each_result_is_on_its_curve(tmp_path):
   for architecture in ('++v', '---', '-+v'):
     for beta in (3.0, 0.1, 1.0):
       fabricate(tmp_path, architecture, beta)
-  curves = {c.name: c for c in curve_lib.load_curves(tmp_path)}
+  curves = {c.name: c for c in collection.load_curves(tmp_path)}
   for run in run_lib.runs_below(tmp_path):
     curve = curves[run.config.model.architecture]
-    place = curve.results['beta'].index(run.config.beta)
+    (own,) = (p for p in curve.points if p.beta == run.config.beta)
     for split, prefix in (
       ('test', ''),
       ('train', 'train_'),
@@ -59,28 +59,29 @@ def test_each_number_of_each_result_is_on_its_curve(tmp_path):
     ):
       point = run.points(split)[run.config.beta].to_dict()
       for name in point.keys() - {'status', 'num_samples'}:
-        assert curve.results[prefix + name][place] == point[name]
+        assert columns.value(own, prefix + name) == point[name]
 
 
 def test_curves_come_in_the_order_of_the_table_and_rise_with_beta(tmp_path):
   for architecture in ('++v', '+--', '---', '-+v', '--v', '--+'):
     for beta in (10.0, 0.1, 3.0):
       fabricate(tmp_path, architecture, beta)
-  curves = curve_lib.load_curves(tmp_path)
+  curves = collection.load_curves(tmp_path)
   names = [curve.name for curve in curves]
   assert names == ['---', '--+', '--v', '-+v', '+--', '++v']
-  assert all(c.results['beta'] == (0.1, 3.0, 10.0) for c in curves)
+  for curve in curves:
+    assert [point.beta for point in curve.points] == [0.1, 3.0, 10.0]
 
 
 def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
   runs = [fabricate(tmp_path, seed=seed) for seed in range(3)]
-  (curve,) = curve_lib.load_curves(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
   values = [run.points('test')[1.0].rate_nats for run in runs]
   np.testing.assert_allclose(curve.column('rate_nats'), [np.mean(values)])
   np.testing.assert_allclose(
     curve.column('seed_std_rate_nats'), [np.std(values, ddof=1)]
   )
-  assert curve.results['seeds'] == ([0, 1, 2],)
+  assert curve.points[0].seeds == (0, 1, 2)
   # All saw the same images: more seeds do not shrink the standard error.
   errors_of_seeds = [run.points('test')[1.0].rate_stderr_nats for run in runs]
   np.testing.assert_allclose(
@@ -90,8 +91,8 @@ def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
 
 def test_one_seed_has_no_spread(tmp_path):
   fabricate(tmp_path)
-  (curve,) = curve_lib.load_curves(tmp_path)
-  assert curve.results['seed_std_elbo_nats'] == (None,)
+  (curve,) = collection.load_curves(tmp_path)
+  assert curve.points[0].test.elbo.seed_std_nats is None
   assert np.isnan(curve.column('seed_std_elbo_nats')).all()
 
 
@@ -99,30 +100,31 @@ def test_other_settings_are_other_points_and_not_other_seeds(tmp_path):
   fabricate(tmp_path, num_steps=400)
   fabricate(tmp_path, num_steps=1500)
   fabricate(tmp_path, warm_start='up', parent='0' * 8)
-  (curve,) = curve_lib.load_curves(tmp_path)
-  assert curve.results['num_seeds'] == (1, 1, 1)
-  assert sorted(
-    zip(curve.results['num_steps'], curve.results['warm_start'], strict=True)
-  ) == [(400, ''), (1500, ''), (1500, 'up')]
+  (curve,) = collection.load_curves(tmp_path)
+  assert [point.num_seeds for point in curve.points] == [1, 1, 1]
+  found = [point.settings for point in curve.points]
+  assert sorted((s['num_steps'], s['warm_start']) for s in found) == [
+    *((400, ''), (1500, ''), (1500, 'up'))
+  ]
 
 
 def test_a_copy_of_a_run_counts_once(tmp_path):
   for folder in ('a', 'b'):
     fabricate(tmp_path / folder)
-  assert curve_lib.collect(tmp_path).num_runs == 1
+  assert collection.collect(tmp_path).num_runs == 1
 
 
 def test_a_run_with_several_betas_is_a_curve_by_itself(tmp_path):
   run = fabricate(tmp_path)
   entry = run.result['points'][0]
   write(run, *({**entry, 'beta': beta} for beta in (2.0, 0.5)))
-  (curve,) = curve_lib.load_curves(tmp_path)
-  assert curve.results['beta'] == (0.5, 2.0)
+  (curve,) = collection.load_curves(tmp_path)
+  assert [point.beta for point in curve.points] == [0.5, 2.0]
 
 
 def test_bits_per_pixel_are_those_of_the_negative_elbo(tmp_path):
   fabricate(tmp_path)
-  (curve,) = curve_lib.load_curves(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
   np.testing.assert_allclose(
     curve.column('bpp') * 64 * math.log(2), -curve.column('elbo_nats')
   )
@@ -131,21 +133,21 @@ def test_bits_per_pixel_are_those_of_the_negative_elbo(tmp_path):
 def test_without_the_image_shape_there_are_no_bits_per_pixel(tmp_path):
   run = fabricate(tmp_path)
   write(run, *run.result['points'], image_shape=None)
-  (curve,) = curve_lib.load_curves(tmp_path)
-  assert curve.results['bpp'] == (None,)
+  (curve,) = collection.load_curves(tmp_path)
+  assert curve.points[0].test.bpp is None
 
 
 def test_a_curve_file_reads_back_equal(tmp_path):
   for seed in range(2):
     fabricate(tmp_path, '-+v', seed=seed)
   fabricate(tmp_path, '-+v', beta=0.3)
-  (curve,) = curve_lib.load_curves(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
   path = tmp_path / 'curve_-+v.json'
   file.write_curve(curve, path)
   assert file.read_curve(path) == curve
   fields = json.loads(path.read_text())
   assert list(fields) == ['name', 'description', 'results']
-  assert fields['results']['rate_nats'] == list(curve.results['rate_nats'])
+  assert fields['results']['rate_nats'] == list(curve.column('rate_nats'))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def broken(rate):
 def test_the_control_of_the_broken_results_is_sound(tmp_path):
   run = fabricate(tmp_path)
   write(run, broken(rate=1))
-  assert not curve_lib.collect(tmp_path).corrupt
+  assert not collection.collect(tmp_path).corrupt
 
 
 @pytest.mark.parametrize(
@@ -186,18 +188,18 @@ def test_a_corrupt_result_is_named_and_left_out(tmp_path, content):
     (bad.path / 'result.json').write_text(content)
   else:
     write(bad, content)
-  found = curve_lib.collect(tmp_path)
+  found = collection.collect(tmp_path)
   assert found.num_runs == 1
   assert len(found.corrupt) == 1
   assert str(bad.path) in found.corrupt[0]
   with pytest.warns(UserWarning, match='corrupt'):
-    assert [c.name for c in curve_lib.load_curves(tmp_path)] == ['-+v']
+    assert [c.name for c in collection.load_curves(tmp_path)] == ['-+v']
 
 
 def test_an_unfinished_run_is_passed_over(tmp_path):
   fabricate(tmp_path, '-+v')
   run_lib.create_run(tmp_path, config_lib.Config())
-  found = curve_lib.collect(tmp_path)
+  found = collection.collect(tmp_path)
   assert (found.num_runs, found.corrupt) == (1, ())
 
 
@@ -206,17 +208,41 @@ def test_data_sets_are_never_mixed_silently(tmp_path):
   fabricate(tmp_path)
   fabricate(tmp_path, data=fake)
   with pytest.raises(errors.UserError, match='several data sets'):
-    curve_lib.load_curves(tmp_path)
-  assert len(curve_lib.load_curves(tmp_path, data=fake)) == 1
+    collection.load_curves(tmp_path)
+  assert len(collection.load_curves(tmp_path, data=fake)) == 1
 
 
 def test_an_empty_folder_is_refused_by_a_sentence(tmp_path):
   with pytest.raises(errors.UserError, match='no finished run below'):
-    curve_lib.load_curves(tmp_path)
+    collection.load_curves(tmp_path)
 
 
 def test_an_unknown_column_is_refused_by_a_sentence(tmp_path):
   fabricate(tmp_path)
-  (curve,) = curve_lib.load_curves(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
   with pytest.raises(errors.UserError, match="no column 'recall'"):
     curve.column('recall')
+
+
+def test_a_curve_can_be_made_of_columns():
+  columns = {
+    'beta': (0.5, 1),
+    'rate_nats': np.array([3.0, np.nan]),
+    'widths': ('a', 'b'),
+    'validation_elbo_nats': (-1, -2),
+  }
+  curve = Curve.from_columns('mine', 'made up', columns)
+  assert curve.settings == ('widths',)
+  assert [p.settings['widths'] for p in curve.points] == ['a', 'b']
+  assert curve.points[0].test.rate.nats == 3.0
+  assert curve.points[1].test.rate is None
+  np.testing.assert_array_equal(curve.column('rate_nats'), [3.0, np.nan])
+  np.testing.assert_array_equal(curve.column('validation_elbo_nats'), [-1, -2])
+
+
+@pytest.mark.parametrize(
+  'columns', [{'rate_nats': (1.0,)}, {'beta': (1.0,), 'rate_nats': (1.0, 2.0)}]
+)
+def test_columns_that_do_not_fit_are_refused(columns):
+  with pytest.raises(errors.UserError, match='columns of lengths'):
+    Curve.from_columns('mine', '', columns)

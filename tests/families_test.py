@@ -10,12 +10,12 @@ import tfp_rd
 from tfp_rd import architecture
 from tfp_rd.training import checkpoint
 
-ALL = [str(a) for a in architecture.ALL]
+ALL = [str(a) for a in architecture.PAPER]
 
 
 def build(signs, shape=SHAPE, **kwargs):
   kwargs = {'latent_size': 3, 'num_pseudo_inputs': 4, 'seed': 1, **kwargs}
-  return architecture.build(signs, image_shape=shape, **kwargs)
+  return tfp_rd.build(signs, image_shape=shape, **kwargs)
 
 
 @pytest.mark.parametrize('signs', ALL)

@@ -67,7 +67,7 @@ def test_no_points_have_no_frontier(choose):
 
 
 def curve(name, validation_elbo, elbo, stderr=0.1):
-  return curve_lib.Curve(
+  return curve_lib.Curve.from_columns(
     name,
     'made up',
     {
@@ -81,7 +81,7 @@ def curve(name, validation_elbo, elbo, stderr=0.1):
 
 def test_the_best_point_is_chosen_on_validation_and_not_on_test():
   curves = [curve('---', [-20, -18], [-10, -19]), curve('++v', [-19], [-11])]
-  assert diagonal.best_point(curves) == (curves[0], 1)
+  assert diagonal.best_point(curves) == ('---', curves[0].points[1])
 
 
 def test_there_is_no_best_of_nothing():
@@ -94,5 +94,5 @@ def test_four_standard_errors_below_the_diagonal_are_let_pass():
     curve('---', [-18], [-20]),
     curve('--+', [-19, -19], [-19.61, -19.59]),
   ]
-  assert diagonal.below_diagonal(curves) == [(curves[1], 1)]
+  assert diagonal.below_diagonal(curves) == [('--+', curves[1].points[1])]
   assert len(diagonal.below_diagonal(curves, num_stderrs=3.8)) == 2

@@ -239,9 +239,9 @@ MUTATIONS = (
   ),
   Mutation(
     'standard errors divided by the root of the number of seeds',
-    'curve/curve.py',
-    '= values.mean().item()',
-    "= values.mean().item() / len(values) ** ('stderr' in key and 0.5)",
+    'curve/collection.py',
+    '_mean([value.stderr_nats for value in values])',
+    '_mean([v.stderr_nats / len(values) ** 0.5 for v in values])',
     'curve_test.py::test_seeds_are_averaged_and_their_spread_is_told',
   ),
 )

@@ -155,6 +155,19 @@ def test_a_copy_is_no_other_seed(tmp_path):
   assert family.num_seeds == 1
 
 
+def test_a_copy_of_the_images_elsewhere_judges_too(tmp_path):
+  here, there = (
+    config_lib.DataConfig(f'{folder}/mine.npz', sha256='0' * 64)
+    for folder in ('here', 'there')
+  )
+  runs = [
+    fabricate(tmp_path, CURVE, data=here),
+    *separate(tmp_path, data=there),
+  ]
+  (family,) = judges_lib.compare_runs(runs)
+  assert set(family.gaps) == set(BETAS)
+
+
 def test_runs_of_other_images_are_no_judges(tmp_path):
   runs = [fabricate(tmp_path, CURVE), *separate(tmp_path)]
   changed = dict(runs[1].result, test_images_sha256='another')
@@ -197,12 +210,12 @@ def test_a_report_has_the_gaps_and_draws_both(tmp_path):
 
 
 def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
-  from tfp_rd.curve import curve
+  from tfp_rd.curve import collection
 
   fabricate(tmp_path, CURVE)
   separate(tmp_path, shift=1.0)
-  (found,) = curve.load_curves(tmp_path)
-  assert found.is_one_run().sum() == len(BETAS)
+  (found,) = collection.load_curves(tmp_path)
+  assert sum(point.is_one_run for point in found.points) == len(BETAS)
   ax = plot.rate_distortion_plane([found])
   drawn = [
     (
@@ -214,18 +227,19 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
     for line in ax.lines
     if len(line.get_xdata()) == len(BETAS)
   ]
-  assert [style for style, *_ in drawn if style != 'None']
+  # The curve and the convex hull; others are markers alone.
+  assert [style for style, *_ in drawn].count('-') == 2
   rings = [line for line in ax.lines if line.get_markerfacecolor() == 'none']
   assert len(rings) == 1
   np.testing.assert_allclose(
     np.sort(rings[0].get_ydata()),
-    np.sort(found.column('distortion_nats')[~found.is_one_run()]),
+    sorted(p.test.distortion.nats for p in found.points if not p.is_one_run),
   )
 
 
 @pytest.mark.parametrize('beside_a_curve', [False, True])
 def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
-  from tfp_rd.curve import curve
+  from tfp_rd.curve import collection
 
   if beside_a_curve:
     fabricate(tmp_path, CURVE)
@@ -240,7 +254,7 @@ def test_triangles_tell_where_a_run_came_from(tmp_path, beside_a_curve):
     )
   if beside_a_curve:
     fabricate(tmp_path, CURVE, model=config_lib.ModelConfig(architecture='+--'))
-  found = [c for c in curve.load_curves(tmp_path) if c.name == '+--']
+  found = [c for c in collection.load_curves(tmp_path) if c.name == '+--']
   ax = plot.rate_distortion_plane(found)
   triangles = {
     line.get_marker(): line

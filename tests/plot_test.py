@@ -28,7 +28,7 @@ def fabricate(name, num_points=4, spread=None):
       results[f'{prefix}{value}_nats'] = tuple(column.tolist())
     results[f'{value}_stderr_nats'] = (0.5,) * num_points
     results[f'seed_std_{value}_nats'] = (spread,) * num_points
-  return curve_lib.Curve(name, 'made up', results)
+  return curve_lib.Curve.from_columns(name, 'made up', results)
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_every_point_of_every_family_is_drawn(curves):
     np.testing.assert_array_equal(y, curve.column('distortion_nats'))
 
 
-def test_every_family_has_a_look_of_its_own():
-  looks = {tuple(style.family(name).values()) for name in NAMES}
-  assert len(looks) == len(NAMES)
+def test_no_two_families_are_drawn_alike():
+  marks = {tuple(style.family(name).values()) for name in NAMES}
+  assert len(marks) == len(NAMES)
 
 
 def test_the_standard_errors_have_their_length(curves):
@@ -78,8 +78,7 @@ def test_the_spread_over_seeds_has_a_wider_bar():
 
 
 def test_the_diagonal_has_the_sum_of_the_best_point(curves):
-  best, index = diagonal.best_point(curves)
-  entropy = -best.column('elbo_nats')[index]
+  entropy = -diagonal.best_point(curves).point.test.elbo.nats
   drawn = lines(plot.rate_distortion_plane(curves))
   (line,) = (line for label, line in drawn.items() if style.BEST in label)
   np.testing.assert_allclose(np.sum(line.get_data(), axis=0), entropy)
@@ -118,13 +117,13 @@ def test_axes_that_are_given_are_drawn_into(curves):
 @pytest.mark.parametrize(
   ('part', 'signs'), [('encoder', '-+'), ('decoder', '-+'), ('marginal', '-+v')]
 )
-def test_each_letter_has_its_staircase(curves, part, signs):
+def test_each_sign_has_its_staircase(curves, part, signs):
   ax = plot.staircases(curves, part)
   labels = [t.get_text() for t in ax.get_legend().get_texts()]
   assert [label[0] for label in labels] == list(signs)
 
 
-def test_a_letter_without_runs_is_not_in_the_legend(curves):
+def test_a_sign_without_runs_is_not_in_the_legend(curves):
   ax = plot.staircases(curves[:1], 'marginal')
   assert len(ax.get_legend().get_texts()) == 1
 
@@ -144,7 +143,7 @@ def overlapping(boxes):
   ]
 
 
-@pytest.mark.parametrize('names', [NAMES, NAMES[:1]])
+@pytest.mark.parametrize('names', [NAMES, NAMES[:1], ['---', '+-v', 'x', 'y']])
 @pytest.mark.parametrize('spread', [None, 1.0])
 def test_no_panel_covers_another_and_none_is_cut(names, spread, tmp_path):
   figure = plot.overview(
@@ -204,12 +203,23 @@ def test_no_points_are_refused_by_a_sentence(draw):
     draw([])
 
 
+def test_a_curve_without_validation_is_refused_by_a_sentence():
+  columns = {name: (1.0,) for name in ('beta', 'rate_nats', 'distortion_nats')}
+  curve = curve_lib.Curve.from_columns(
+    'mine', '', {**columns, 'elbo_nats': (-2.0,)}
+  )
+  with pytest.raises(errors.UserError, match='no ELBO on validation at beta 1'):
+    plot.rate_distortion_plane([curve])
+
+
 def test_neither_tensorflow_nor_pyplot_is_imported():
   program = (
-    'import sys; from tfp_rd.report import plot, report;'
+    'import sys; from tfp_rd.curve import curve;'
+    'from tfp_rd.report import plot, report;'
     "assert 'matplotlib' not in sys.modules;"
     'from matplotlib import figure;'
-    'c = curve.Curve("---", "", {k: (1.0,) for k in ("beta", "rate_nats",'
+    'c = curve.Curve.from_columns("---", "", {k: (1.0,) for k in ("beta",'
+    '"rate_nats",'
     '"distortion_nats", "elbo_nats", "rate_stderr_nats", "elbo_stderr_nats",'
     '"distortion_stderr_nats", "seed_std_rate_nats", "seed_std_elbo_nats",'
     '"seed_std_distortion_nats", "validation_elbo_nats")});'

@@ -13,8 +13,7 @@ import pytest
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
-from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import file
+from tfp_rd.curve import collection, file
 from tfp_rd.report import report
 from tfp_rd.run import directory as run_lib
 
@@ -108,7 +107,7 @@ def test_the_curves_are_those_of_the_runs(root, tmp_path):
   done = report.write_report(root, tmp_path / 'report')
   files = [p for p in done.paths if p.parent.name == 'curves']
   read = tuple(map(file.read_curve, files))
-  assert read == curve_lib.load_curves(root)
+  assert read == collection.load_curves(root)
 
 
 def test_seeds_share_a_row_that_tells_their_spread(tmp_path):

@@ -10,7 +10,6 @@ import tensorflow_probability as tfp
 from vamp_cases import codes, COMPILERS, Counting, images
 
 import tfp_rd
-from tfp_rd import architecture
 from tfp_rd.marginal import vamp, vamp_mixture
 
 tfd = tfp.distributions
@@ -54,7 +53,7 @@ def test_while_codes_fit_the_bound_each_pseudo_input_is_encoded_once():
 
 
 def test_a_step_on_digits_has_no_loop():
-  model = architecture.build('--v', image_shape=(8, 8, 1))
+  model = tfp_rd.build('--v', image_shape=(8, 8, 1))
   assert model.marginal.pseudo_inputs.shape[0] == 50
 
   def while_loops(batch):

@@ -15,7 +15,6 @@ from vamp_cases import (
 )
 
 import tfp_rd
-from tfp_rd import architecture
 from tfp_rd.marginal import vamp, vamp_mixture
 
 tfd = tfp.distributions
@@ -142,7 +141,7 @@ def test_it_owns_its_variables_and_sees_them_move():
 
 
 def test_it_is_taken_and_trained_as_the_marginal_of_a_model():
-  model = architecture.build('---', image_shape=SHAPE, latent_size=3)
+  model = tfp_rd.build('---', image_shape=SHAPE, latent_size=3)
   logits = tf.Variable(tf.zeros(5), name='mixture')
   mixture = vamp_mixture.VampMixture(
     model.encoder, images(5).astype('f'), logits, max_densities=7

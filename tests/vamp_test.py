@@ -13,7 +13,7 @@ from vamp_cases import (
   SHAPE,
 )
 
-from tfp_rd import architecture
+import tfp_rd
 from tfp_rd.marginal import vamp
 
 
@@ -103,7 +103,7 @@ def test_every_pixel_of_every_pseudo_input_has_a_gradient():
 def test_pseudo_inputs_start_from_the_images_distinct_while_they_last():
   start = images(10)
   for count, distinct in ((5, 5), (25, 10)):
-    model = architecture.build(
+    model = tfp_rd.build(
       '--v',
       image_shape=SHAPE,
       pseudo_inputs=start,
@@ -117,7 +117,7 @@ def test_pseudo_inputs_start_from_the_images_distinct_while_they_last():
 
 def test_without_images_they_start_from_random_pixels():
   starts = [
-    architecture.build(
+    tfp_rd.build(
       '--v', image_shape=SHAPE, num_pseudo_inputs=3, seed=seed
     ).marginal.pseudo_inputs.numpy()
     for seed in (0, 0, 1)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     toy,
     training,
   )
-  from tfp_rd.architecture import Architecture, build
+  from tfp_rd.architecture import Architecture
   from tfp_rd.config import (
     Config,
     DataConfig,
@@ -52,9 +52,11 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     ModelConfig,
     TrainingConfig,
   )
-  from tfp_rd.curve.curve import Curve, load_curves
+  from tfp_rd.curve.collection import load_curves
+  from tfp_rd.curve.curve import Curve
   from tfp_rd.errors import UserError
   from tfp_rd.estimate import Estimate
+  from tfp_rd.model.build import build
   from tfp_rd.model.conditional_model import ConditionalModel
   from tfp_rd.model.latent_variable_model import LatentVariableModel
   from tfp_rd.objective.beta_elbo import BetaElbo
@@ -70,7 +72,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
 # The module of each public name; other names of `__all__` are folders.
 _HOMES = {
   'Architecture': 'architecture',
-  'build': 'architecture',
+  'build': 'model.build',
   'Config': 'config',
   'DataConfig': 'config',
   'EvaluationConfig': 'config',
@@ -78,7 +80,7 @@ _HOMES = {
   'ModelConfig': 'config',
   'TrainingConfig': 'config',
   'Curve': 'curve.curve',
-  'load_curves': 'curve.curve',
+  'load_curves': 'curve.collection',
   'UserError': 'errors',
   'Estimate': 'estimate',
   'ConditionalModel': 'model.conditional_model',

@@ -1,32 +1,163 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twelve architectures: three signs, and the parts that they stand for.
+"""Architectures: three signs, and the one table of the parts they stand for.
 
-Each sign has one line in the tables below; a new part is one new file with a
-`build` function and one new line.  The parts, and TensorFlow with them, are
-imported only when they are built.
+A new part is one new file with a `build` function and one new entry here.  An
+entry names its module and does not import it.  No TensorFlow here.
 """
 
-import importlib
 import itertools
-from typing import NamedTuple, Optional
+import types
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 
-from tfp_rd import config, errors
+from tfp_rd import errors
 
-__all__ = ['ALL', 'Architecture', 'Spec', 'build', 'parse']
+__all__ = [
+  'Architecture',
+  'BLACK',
+  'GREY',
+  'PAPER',
+  'SIGNS',
+  'Sign',
+  'Spec',
+  'Style',
+  'choices',
+  'describe',
+  'find',
+  'order',
+  'parse',
+]
 
-ENCODERS = {
-  '-': 'tfp_rd.encoder.gaussian',
-  '+': 'tfp_rd.encoder.inverse_autoregressive',
+
+class Style(NamedTuple):
+  """How a sign is drawn, in the words of matplotlib.
+
+  The point of a family has the fill of its encoder, the marker of its decoder
+  and the colour of its marginal.  The panel of a part uses all four fields.
+
+  Attributes:
+    colour: A colour that matplotlib knows.
+    marker: A marker.
+    linestyle: That of the staircase in the panel of its part.
+    fill: A fill style: `'full'`, `'none'`, `'left'`, `'top'`, ...
+  """
+
+  colour: str
+  marker: str = 'o'
+  linestyle: str = '-'
+  fill: str = 'full'
+
+
+class Sign(NamedTuple):
+  """One letter of an architecture.
+
+  Attributes:
+    letter: A single character.
+    module: The module whose `build` makes the part.
+    title: A word for legends.
+    description: The same in full.
+    style: How it is drawn; the fills of two encoders, the markers of two
+      decoders and the colours of two marginals differ.
+    options: Names of settings that this part alone has.
+  """
+
+  letter: str
+  module: str
+  title: str
+  description: str
+  style: Style
+  options: tuple[str, ...] = ()
+
+
+BLACK, GREY = '#222222', '#8c8c8c'
+# Colours of Okabe and Ito, which colour-blind people can tell apart.
+_BLUE, _ORANGE, _GREEN = '#0072b2', '#d55e00', '#009e73'
+
+# By part, in the order of the letters of an architecture.
+SIGNS: Mapping[str, tuple[Sign, ...]] = {
+  'encoder': (
+    Sign(
+      '-',
+      'tfp_rd.encoder.gaussian',
+      'Gaussian',
+      'Gaussian',
+      Style(GREY, linestyle='--', fill='none'),
+    ),
+    Sign(
+      '+',
+      'tfp_rd.encoder.inverse_autoregressive',
+      'IAF',
+      'inverse autoregressive flow',
+      Style(BLACK),
+    ),
+  ),
+  'decoder': (
+    Sign(
+      '-',
+      'tfp_rd.decoder.deconvolutional',
+      'deconvolutional',
+      'deconvolutional',
+      Style(GREY, linestyle='--'),
+    ),
+    Sign(
+      '+',
+      'tfp_rd.decoder.pixel_cnn',
+      'PixelCNN',
+      'autoregressive (PixelCNN)',
+      Style(BLACK, marker='D'),
+    ),
+  ),
+  'marginal': (
+    Sign(
+      '-',
+      'tfp_rd.marginal.standard_normal',
+      'normal',
+      'standard normal',
+      Style(_BLUE),
+    ),
+    Sign(
+      '+',
+      'tfp_rd.marginal.masked_autoregressive',
+      'MAF',
+      'masked autoregressive flow',
+      Style(_ORANGE),
+    ),
+    Sign(
+      'v',
+      'tfp_rd.marginal.vamp',
+      'VampPrior',
+      'VampPrior',
+      Style(_GREEN),
+    ),
+  ),
 }
-DECODERS = {
-  '-': 'tfp_rd.decoder.deconvolutional',
-  '+': 'tfp_rd.decoder.pixel_cnn',
-}
-MARGINALS = {
-  '-': 'tfp_rd.marginal.standard_normal',
-  '+': 'tfp_rd.marginal.masked_autoregressive',
-  'v': 'tfp_rd.marginal.vamp',
-}
+
+
+def find(part: str, letter: str) -> Optional[Sign]:
+  """Returns the sign of a part by its letter, `None` if there is none."""
+  return next((s for s in SIGNS[part] if s.letter == letter), None)
+
+
+def choices() -> str:
+  """Returns which letters each part has, as words for a message."""
+  words = []
+  for part, signs in SIGNS.items():
+    *others, last = (sign.letter for sign in signs)
+    words.append(f'{part} ({", ".join(others)} or {last})')
+  return f'{", ".join(words[:-1])} and {words[-1]}'
+
+
+def describe() -> str:
+  """Returns the table in words, in aligned columns, one line for each part."""
+  rows = [
+    [part, *(f'{sign.letter}  {sign.description}' for sign in signs)]
+    for part, signs in SIGNS.items()
+  ]
+  columns = itertools.zip_longest(*rows, fillvalue='')
+  widths = [max(map(len, column)) for column in columns]
+  return '\n'.join(
+    '  ' + '   '.join(map(str.ljust, row, widths)).rstrip() for row in rows
+  )
 
 
 class Architecture(NamedTuple):
@@ -40,9 +171,9 @@ class Architecture(NamedTuple):
     return ''.join(self)
 
 
-ALL = tuple(
-  Architecture(*signs)
-  for signs in itertools.product(ENCODERS, DECODERS, MARGINALS)
+# The twelve of the paper.  A sign that is added later is not among them.
+PAPER = tuple(
+  Architecture(*letters) for letters in itertools.product('-+', '-+', '-+v')
 )
 
 
@@ -58,6 +189,7 @@ class Spec(NamedTuple):
     dropout: Rate in the hidden layers of the decoder.
     condition_size: Width of the condition, 0 for none.
     dtype: Type of the weights.
+    options: Further settings of the parts, by their names.
   """
 
   image_shape: tuple[int, int, int]
@@ -68,6 +200,7 @@ class Spec(NamedTuple):
   dropout: float
   condition_size: int
   dtype: str
+  options: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def parse(text: str) -> Architecture:
@@ -82,113 +215,27 @@ def parse(text: str) -> Architecture:
   Raises:
     UserError: There is no such architecture.
   """
-  signs = tuple(text)
-  if signs in ALL:
-    return Architecture(*signs)
+  letters = tuple(text)
+  if len(letters) == len(SIGNS) and None not in map(find, SIGNS, letters):
+    return Architecture(*letters)
   raise errors.UserError(
-    f'{text!r} is no architecture; write three signs for encoder (- or +), '
-    'decoder (- or +) and marginal (-, + or v), in this order, as in -+v.'
+    f'{text!r} is no architecture; write three signs for '
+    f'{choices()}, in this order, as in -+v.'
   )
 
 
-def build(
-  architecture,
-  *,
-  image_shape,
-  latent_size: Optional[int] = None,
-  size: str = 'small',
-  seed=0,
-  pseudo_inputs=None,
-  num_pseudo_inputs: Optional[int] = None,
-  latent_input: str = '',
-  dropout: float = 0.0,
-  condition_size: int = 0,
-  conditional: bool = False,
-  beta_range: Optional[tuple[float, float]] = None,
-  dtype: str = 'float32',
-):
-  """Builds one of the twelve architectures.
+def order(name: str) -> tuple[Any, ...]:
+  """Returns the key by which families are sorted, in the order of the table.
 
   Args:
-    architecture: Three signs, as in `'-+v'`, or an `Architecture`.
-    image_shape: (H, W, C), from 2x2 to 64x64 pixels.
-    latent_size: Dimensions of z; by default 64 at size `'paper'`, else 16 from
-      28x28 pixels on and 8 below.
-    size: `'small'`, which thins widths and counts, or `'paper'`.
-    seed: Seed of the initial weights: an integer or a pair.
-    pseudo_inputs: `[N, H, W, C]` in [0, 1], images from which the pseudo-inputs
-      of a VampPrior start; random pixels if `None`.
-    num_pseudo_inputs: Components of a VampPrior; by default 500 at size
-      `'paper'`, else 100 from 28x28 pixels on and 50 below.
-    latent_input: Where z enters an autoregressive decoder: `'everywhere'`, the
-      default at `'small'`, or `'concatenated'`, as printed in the paper.
-    dropout: Rate at which hidden features of the decoder are dropped in
-      training.
-    condition_size: Width of the parts' optional condition, 0 for none.
-    conditional: Whether one network is to hold for every beta of a range; its
-      condition is then log beta.
-    beta_range: The range, by default 0.05 to 10.
-    dtype: `'float32'` or `'float64'`.
+    name: The name of a family, as in `'-+v'`.
 
   Returns:
-    A `tfp_rd.LatentVariableModel`, or a `tfp_rd.ConditionalModel`, whose
-    `at(beta)` is one.
-
-  Raises:
-    UserError: Unknown architecture or size, or a shape out of range.
+    A key for `sorted`.  Signs that the table lacks come after those that it
+    has, and names that are not three signs come after all others.
   """
-  # TensorFlow starts here.
-  from tfp_rd.model import condition, latent_variable_model
-  from tfp_rd.model import conditional_model as conditional_lib
-  from tfp_rd.network import initial
-
-  signs = parse(str(architecture))
-  _check_shape(image_shape)
-  if conditional and condition_size or beta_range and not conditional:
-    raise errors.UserError(
-      'conditional=True brings a condition of its own, for betas of '
-      'beta_range; leave out condition_size with it, and beta_range without.'
-    )
-  known = config.ModelConfig(
-    size=size,
-    latent_size=latent_size,
-    num_pseudo_inputs=num_pseudo_inputs,
-    latent_input=latent_input,
-    dropout=dropout,
-  ).complete(image_shape)
-  spec = Spec(
-    image_shape=tuple(int(n) for n in image_shape),
-    latent_size=known.latent_size,
-    size=size,
-    num_pseudo_inputs=known.num_pseudo_inputs,
-    latent_input=known.latent_input,
-    dropout=known.dropout,
-    condition_size=(condition.NUM_FEATURES if conditional else condition_size),
-    dtype=dtype,
-  )
-  seeds = initial.split(seed, 3)
-  encoder = _module(ENCODERS, signs.encoder).build(spec, seed=seeds[0])
-  marginal = _module(MARGINALS, signs.marginal).build(
-    spec, seed=seeds[1], encoder=encoder, images=pseudo_inputs
-  )
-  decoder = _module(DECODERS, signs.decoder).build(spec, seed=seeds[2])
-  if conditional:
-    return conditional_lib.ConditionalModel(
-      encoder,
-      marginal,
-      decoder,
-      beta_range=beta_range or conditional_lib.BETA_RANGE,
-    )
-  return latent_variable_model.LatentVariableModel(encoder, marginal, decoder)
-
-
-def _module(table, sign):
-  return importlib.import_module(table[sign])
-
-
-def _check_shape(image_shape):
-  if len(image_shape) != 3 or not all(2 <= n <= 64 for n in image_shape[:2]):
-    raise errors.UserError(
-      f'image_shape is {tuple(image_shape)}; give (height, width, channels) '
-      'with height and width from 2 to 64.'
-    )
+  places = []
+  for letter, signs in zip(name, SIGNS.values(), strict=False):
+    letters = [sign.letter for sign in signs]
+    places.append(letters.index(letter) if letter in letters else len(letters))
+  return len(name) != len(SIGNS), tuple(places), name

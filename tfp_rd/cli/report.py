@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that draws figures and tables of finished runs.
+"""The command that draws figures and tables of finished runs.
 
-It reads result files alone and brings no TensorFlow.
+It reads result files alone and does not import TensorFlow.
 """
 
 import sys
@@ -22,8 +22,10 @@ tfp-rd report [flags]: draw figures and tables of all finished runs.
   tfp-rd report
   tfp-rd report --run_root=runs --report_dir=report
 
-Leaves rd_plane.png and .svg, table.csv, table.md and curves/curve_NAME.json.
-Unfinished runs are passed over, so that a grid can be looked at while it runs.
+Writes rd_plane.png and .svg, table.csv, table.md and curves/curve_NAME.json;
+where curves of one run stand beside separate runs, also one_run_gaps.png and
+.md.  Unfinished runs are passed over, so that a report of a grid can be written
+while it runs.
 """
 
 
@@ -55,7 +57,7 @@ def report_dir(flag_values: flags.FlagValues) -> str:
 
 
 def write(run_root: str, report_dir: str) -> None:
-  """Writes the report and prints the paths of what it left.
+  """Writes the report and prints the paths of its files.
 
   Raises:
     UserError: There is no finished run; or one is corrupt, and the report is

@@ -7,6 +7,7 @@ from typing import Optional
 
 from absl import flags
 
+from tfp_rd import architecture
 from tfp_rd import config as config_lib
 from tfp_rd.cli import (
   config_flags,
@@ -30,9 +31,7 @@ tfp-rd train [flags]: train one model and evaluate it on every split.
   tfp-rd train --max_steps=2 --fake_data      a dry run
 
 An architecture is three signs: encoder, decoder, marginal, as in the paper.
-  encoder   -  Gaussian            +  inverse autoregressive flow
-  decoder   -  deconvolutional     +  autoregressive (PixelCNN)
-  marginal  -  standard normal     +  masked autoregressive flow   v  VampPrior
+{signs}
 
 A data set is digits, binarized_mnist, mnist, omniglot (with --data_dir), or a
 file: an .npz with train and test, or Burda's chardata.mat.
@@ -49,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     argv,
     name='train',
     define=_define,
-    manual=_MANUAL,
+    manual=_MANUAL.format(signs=architecture.describe()),
     when_interrupted=(
       'interrupted; the same command goes on from the last checkpoint.'
     ),

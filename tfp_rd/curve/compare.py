@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two curves of the same test images differ by a percentage of the rate.
+"""Compares two curves that were measured on the same test images.
 
-That is at equal distortion; at one beta they differ by nats.  Easy images are
-easy for both models, so that a difference varies far less over images than
-either curve: every error here is that of paired images.  Without TensorFlow.
+At equal distortion they differ by a percentage of the rate, at equal beta by a
+number of nats.  Easy images are easy for both models, so that differences vary
+far less over images than each curve does: all standard errors are those of
+paired differences.  No TensorFlow here.
 
 References:
   Bjontegaard.  Calculation of average PSNR differences between RD-curves.
@@ -41,7 +42,7 @@ _RATE_RANGE_NATS = (0.5, 15.0)
 
 @dataclasses.dataclass(frozen=True)
 class RateDifference:
-  """A difference of rates at equal distortion, and what the images leave open.
+  """A difference of rates at equal distortion, with a confidence interval.
 
   Attributes:
     percent: Of the reference's rate; negative where the first curve is better.
@@ -67,7 +68,7 @@ def rate_difference(
   reference_rate: np.ndarray,
   reference_distortion: np.ndarray,
 ) -> float:
-  """Measure how much more rate one curve needs for the same distortion.
+  """Computes how much more rate one curve needs for the same distortion.
 
       100 * int (R - R_reference) dD / int R_reference dD
 
@@ -109,7 +110,7 @@ def rate_difference_interval(
   level: float = 0.95,
   seed: int = 0,
 ) -> RateDifference:
-  """Measure the difference of rates, with a paired bootstrap over images.
+  """Computes the difference of rates, with a paired bootstrap over images.
 
   A resample draws as many images with replacement, the same ones for all
   points of both curves, and finds the frontiers anew.  The interval tells how
@@ -156,7 +157,7 @@ def paired_gap(
   reference_distortion: np.ndarray,
   beta: float = 1.0,
 ) -> Estimate:
-  """Measure the mean difference of `D + beta R`, image by image.
+  """Computes the mean difference of `D + beta R`, image by image.
 
   Args:
     rate: `[N]`, nats of each image.

@@ -5,24 +5,29 @@ No TensorFlow here.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional, TYPE_CHECKING
+from typing import NamedTuple, Optional
 
 from tfp_rd import errors
+from tfp_rd.curve.curve import Curve
+from tfp_rd.curve.point import CurvePoint
 
-if TYPE_CHECKING:
-  from tfp_rd.curve import curve as curve_lib
-
-__all__ = ['Diagonal', 'below_diagonal', 'best_point', 'diagonal_of']
+__all__ = [
+  'Diagonal',
+  'NamedPoint',
+  'below_diagonal',
+  'best_point',
+  'diagonal_of',
+]
 
 
 class Diagonal(NamedTuple):
-  """Where D + R is the same.
+  """The line in the plane on which D + R is constant.
 
   Attributes:
-    nats: D + R of the line, on the test images: where the entropy is known, the
-      mean of -log p*(x), above which a point is by its D + R - H.
-    entropy_nats: The entropy of the source; `None` where it is not known, and
-      the line is that of the best -ELBO.
+    nats: Height of the line.  With a known source it is the mean of -log p*(x)
+      over the test images, so that a point lies above it by D + R - H.
+      Otherwise it is the best -ELBO.
+    entropy_nats: The entropy of the source; `None` where it is not known.
     entropy_stderr_nats: Its standard error.
   """
 
@@ -32,47 +37,64 @@ class Diagonal(NamedTuple):
 
   @property
   def is_true(self) -> bool:
-    """Whether it is the entropy's, which no model is below."""
+    """True if the line is at the known entropy; no model can lie below."""
     return self.entropy_nats is not None
 
 
-def diagonal_of(curves: 'Sequence[curve_lib.Curve]') -> Diagonal:
+class NamedPoint(NamedTuple):
+  """A point and the name of its curve."""
+
+  name: str
+  point: CurvePoint
+
+
+def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
   """Returns the true diagonal where the entropy is known, else the best one's.
+
+  Returns:
+    The diagonal; `None` where the entropy is not known and no point is a bound.
 
   Raises:
     UserError: There are no points.
   """
-  best, index = best_point(curves)
-  total = -float(best.column('elbo_nats')[index])
-  if 'entropy_nats' not in best.results:
+  best = best_point(curves)
+  if best is None:  # With a known source each point gives the same line.
+    best = NamedPoint('', next(p for curve in curves for p in curve.points))
+    if best.point.excess is None:
+      return None
+  total = -_elbo(best, 'test').nats
+  if best.point.excess is None:
     return Diagonal(total)
-  names = ('excess_nats', 'entropy_nats', 'entropy_stderr_nats')
-  excess, *entropy = (float(best.column(name)[index]) for name in names)
-  return Diagonal(total - excess, *entropy)
+  entropy = best.point.entropy
+  line = total - best.point.excess.nats
+  return Diagonal(line, entropy.nats, entropy.stderr_nats)
 
 
-def best_point(
-  curves: 'Sequence[curve_lib.Curve]',
-) -> 'tuple[curve_lib.Curve, int]':
-  """Select the point with the highest ELBO on the validation split.
+def best_point(curves: Sequence[Curve]) -> Optional[NamedPoint]:
+  """Selects the point with the highest ELBO on the validation split.
+
+  Estimates that are no bounds are passed over: they may be too high.
 
   Returns:
-    curve: The curve it is on.
-    index: Its place there.
+    The point; `None` if none is a bound.
 
   Raises:
     UserError: There are no points.
   """
   if not any(len(curve) for curve in curves):
     raise errors.UserError('no points to choose from; got no curve with any.')
-  points = [(curve, i) for curve in curves for i in range(len(curve))]
-  return max(points, key=lambda p: p[0].column('validation_elbo_nats')[p[1]])
+  points = [NamedPoint(c.name, p) for c in curves for p in c.points]
+  return max(
+    filter(_is_bound, points),
+    key=lambda named: _elbo(named, 'validation').nats,
+    default=None,
+  )
 
 
 def below_diagonal(
-  curves: 'Sequence[curve_lib.Curve]', *, num_stderrs: float = 4.0
-) -> 'list[tuple[curve_lib.Curve, int]]':
-  """List the test points that are too good beside the best on validation.
+  curves: Sequence[Curve], *, num_stderrs: float = 4.0
+) -> list[NamedPoint]:
+  """Lists the test points that are too good beside the best on validation.
 
   A point's own standard error of the ELBO is the measure.  All models saw the
   same images, which makes this cautious: differences vary less than that.
@@ -83,13 +105,37 @@ def below_diagonal(
     num_stderrs: Standard errors below the diagonal that are let pass.
 
   Returns:
-    Curve and place of each point whose D + R is below the diagonal.
+    Each point whose D + R is below the diagonal; estimates are passed over.
   """
-  best, index = best_point(curves)
-  bar = best.column('elbo_nats')[index]
+  best = best_point(curves)
+  if best is None:
+    return []
+  best_elbo = _elbo(best, 'test').nats
   return [
-    (curve, i)
+    named
     for curve in curves
-    for i, gap in enumerate(curve.column('elbo_nats') - bar)
-    if gap > num_stderrs * curve.column('elbo_stderr_nats')[i]
+    for named in (NamedPoint(curve.name, point) for point in curve.points)
+    if _is_bound(named) and _is_above(named, best_elbo, num_stderrs)
   ]
+
+
+def _elbo(named, split):
+  elbo = getattr(named.point, split).elbo
+  if elbo is None:
+    raise errors.UserError(
+      f'curve {named.name} has no ELBO on {split} {named.point.phrase}; the '
+      'diagonal needs the columns elbo_nats and validation_elbo_nats.'
+    )
+  return elbo
+
+
+def _is_above(named, elbo_nats, num_stderrs):
+  """Returns whether an ELBO is higher by more than its standard errors."""
+  elbo = _elbo(named, 'test')
+  if elbo.stderr_nats is None:
+    return False
+  return elbo.nats - elbo_nats > num_stderrs * elbo.stderr_nats
+
+
+def _is_bound(named):
+  return named.point.is_bound('rate', 'distortion', 'elbo')

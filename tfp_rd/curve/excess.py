@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is true of images from a source: no model has D + R below their entropy.
+"""D + R - H: how far a model is above the entropy of a known source.
 
 The log-likelihood of a model is at least -(D + R), and no model is better on
 average than p* itself.  So the mean over test images of
@@ -30,13 +30,13 @@ _ROUNDING_NATS = 1e-3
 
 
 def is_infeasible(excess: Estimate) -> bool:
-  """Tells whether D + R - H is below 0 beyond chance.
+  """Returns whether D + R - H is below 0 beyond chance.
 
-  It is if it lies four standard errors below 0 and below the bound that
-  follows.  Standard errors mislead where a model loses much on few images,
-  which may not have been drawn.  But for every model the mean of `exp(-gap)` is
-  at most 1, so that by Markov's inequality the gaps of N images sum to less
-  than `log p` with a probability of at most p.
+  Two conditions must hold: it lies four standard errors below 0, and below the
+  bound that follows.  Standard errors mislead where a model loses much on few
+  images, which may not have been drawn.  But for every model the mean of
+  `exp(-gap)` is at most 1, so that by Markov's inequality the gaps of N images
+  sum to less than `log p` with a probability of at most p.
 
   Args:
     excess: D + R - H of a point.
@@ -48,7 +48,7 @@ def is_infeasible(excess: Estimate) -> bool:
 
 
 def excesses(examples: Mapping[str, np.ndarray]) -> list[Estimate]:
-  """Compares each point of a run with the truth.
+  """Returns D + R - H of each point of a run.
 
   Args:
     examples: `rate_nats` and `distortion_nats` `[P, N]` of the test split, and

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table says, family by family, what one run of many betas loses.
+"""Compares curves of one run with separately trained models, by family.
 
-It stands against models that were trained separately, one for each beta, on
-the same test images.  Examples of runs go in and Markdown comes out, without
-TensorFlow.
+Both are measured on the same test images.  The comparison takes the examples
+of runs and is written as a table in Markdown.  No TensorFlow here.
 """
 
 import dataclasses
@@ -23,7 +22,7 @@ _NONE = '\N{EN DASH}'
 
 @dataclasses.dataclass(frozen=True)
 class FamilyGaps:
-  """What one run of a family loses to separately trained models.
+  """How much worse one run of a family is than separately trained models.
 
   Attributes:
     name: The architecture, such as `'-+v'`.
@@ -54,11 +53,12 @@ def compare_families(
   num_resamples: int = 1000,
   seed: int = 0,
 ) -> tuple[FamilyGaps, ...]:
-  """Compare each family that both sides have.
+  """Compares each family that both sides have.
 
   Separate models of one beta are its seeds.  Each image's rate and distortion
   are averaged over them: the gap is to their mean, and standard errors and
-  intervals are those over images; what seeds leave open stands beside them.
+  intervals are those over images; the
+  standard deviation over seeds stands beside them.
   Only betas that both sides have take part, also in the difference of rates,
   so that the errors of interpolation cancel.  Costs a second or two a family.
 
@@ -85,7 +85,7 @@ def compare_families(
 
 
 def table_md(families: Sequence[FamilyGaps]) -> str:
-  """Render the comparison in Markdown: the figures, then the gaps by beta."""
+  """Returns the comparison in Markdown: a summary, then the gaps by beta."""
   minus = '\N{MINUS SIGN}'
   main = [
     f'family|{minus}ELBO gap at beta 1 (nats)|seeds|std over seeds (nats)'
@@ -130,13 +130,14 @@ def _family(name, one_run, separate, num_resamples, seed):
 
 def _by_beta(runs):
   """Returns rate and distortion `[2, N]` of each seed at each beta."""
-  found = {}
+  by_beta = {}
   for run in runs:
     columns = (run['beta'], run['rate_nats'], run['distortion_nats'])
     for beta, rate, distortion in zip(*columns, strict=True):
       values = np.array([rate, distortion], np.float64)
-      found.setdefault(float(beta), []).append(values)
-  return found
+      # A point without a beta has NaN, which equals no other key.
+      by_beta.setdefault(float(beta), []).append(values)
+  return by_beta
 
 
 def _shared_betas(name, ours, theirs):
@@ -190,7 +191,9 @@ def _note(family):
   if family.rate_difference is None:
     return f'`{family.name}` has no difference of rates: {family.note}'
   left_out = family.rate_difference.num_degenerate
-  return left_out and (
+  if not left_out:
+    return ''
+  return (
     f'`{family.name}`: {left_out} of {family.rate_difference.num_resamples} '
     'resamples could not be compared and are left out of its interval.'
   )

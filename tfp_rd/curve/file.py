@@ -5,6 +5,7 @@ import json
 import pathlib
 
 from tfp_rd import errors
+from tfp_rd.curve import columns as columns_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.run import atomic_file
 
@@ -12,25 +13,44 @@ __all__ = ['read_curve', 'write_curve']
 
 
 def write_curve(curve: curve_lib.Curve, path: atomic_file.Path) -> None:
-  """Write a curve file, whole or not at all."""
-  text = json.dumps(vars(curve), allow_nan=False)
-  for name in curve.results:  # One line each, so that people can read them.
-    text = text.replace(f'"{name}": [', f'\n "{name}": [', 1)
-  atomic_file.write_atomically(path, text + '\n')
+  """Writes a curve file, whole or not at all.
+
+  Args:
+    curve: The curve.
+    path: The file.
+
+  Raises:
+    OSError: It cannot be written.
+  """
+  columns = columns_lib.from_points(curve.points, curve.settings)
+  lines = [f'\n {_json(name)}: {_json(columns[name])}' for name in columns]
+  text = (
+    f'{{"name": {_json(curve.name)}, '
+    f'"description": {_json(curve.description)}, '
+    f'"results": {{{", ".join(lines)}}}}}\n'
+  )
+  atomic_file.write_atomically(path, text)
 
 
 def read_curve(path: atomic_file.Path) -> curve_lib.Curve:
-  """Return the curve that `write_curve` wrote.
+  """Returns the curve that `write_curve` wrote.
 
   Raises:
     UserError: The file is no curve.
     OSError: It cannot be read.
   """
   try:
-    fields = json.loads(pathlib.Path(path).read_text())
-    results = {key: tuple(value) for key, value in fields['results'].items()}
-    if {len(results['beta'])} != set(map(len, results.values())):
-      raise ValueError('columns of different lengths')
-    return curve_lib.Curve(fields['name'], fields['description'], results)
-  except (ValueError, KeyError, TypeError, AttributeError) as e:
+    fields = json.loads(pathlib.Path(path).read_bytes())
+    return curve_lib.Curve.from_columns(
+      fields['name'], fields['description'], fields['results']
+    )
+  # Not JSON, nested too deeply, or something else.
+  except (
+    *(ValueError, KeyError, TypeError, AttributeError),
+    *(RecursionError, errors.UserError),
+  ) as e:
     raise errors.UserError(f'{path} is no curve file ({e!r:.80}).') from e
+
+
+def _json(value):
+  return json.dumps(value, allow_nan=False)

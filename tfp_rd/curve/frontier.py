@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frontier is what no other point of the plane beats.
+"""The Pareto frontier of points in the plane, and its convex hull.
 
-Pareto's staircase and its convex hull, as pure functions of points.  No
-TensorFlow here.
+Both are pure functions of rates and distortions.  No TensorFlow here.
 """
 
 import numpy as np
@@ -11,7 +10,7 @@ __all__ = ['lower_hull', 'pareto']
 
 
 def pareto(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
-  """Find the points that no other point beats in both coordinates.
+  """Returns the points that no other point beats in both coordinates.
 
   Args:
     rate: `[P]`, nats.
@@ -29,7 +28,7 @@ def pareto(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
 
 
 def lower_hull(rate: np.ndarray, distortion: np.ndarray) -> np.ndarray:
-  """Find the corners of the convex hull that face the origin.
+  """Returns the corners of the convex hull that face the origin.
 
   They are the points that minimise `D + beta R` for some `beta > 0`: what a
   beta-ELBO could select among all of them.

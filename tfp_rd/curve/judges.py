@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which runs of a folder judge which: curves of one run, and separate models.
+"""Which separately trained runs each curve of one run is compared with.
 
 No TensorFlow here.
 """
@@ -8,7 +8,7 @@ import dataclasses
 import statistics
 from collections.abc import Iterable
 
-from tfp_rd import errors
+from tfp_rd import architecture, errors
 from tfp_rd.curve import families
 from tfp_rd.run import directory as run_lib
 
@@ -36,15 +36,15 @@ def compare_runs(
   """
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
-  runs = list({run.config: run for run in runs}.values())
+  runs = list({run.config.digest: run for run in runs}.values())
   judged, judges = {}, {}
-  for curve in (r for r in runs if r.config.objective.is_curve):
+  for curve in (run for run in runs if run.config.objective.is_curve):
     name = curve.config.model.architecture
-    found = _judges(curve, runs)
-    if found and name not in judged:
+    separate = _judges(curve, runs)
+    if separate and name not in judged:
       judged[name] = curve.examples
-      judges[name] = [run.examples for run in found]
-  names = sorted(judged, key=lambda name: [*map('-+v'.find, name)])
+      judges[name] = [run.examples for run in separate]
+  names = sorted(judged, key=architecture.order)
   return families.compare_families(
     {name: judged[name] for name in names}, judges
   )
@@ -71,7 +71,7 @@ def _judges(curve, runs):
 
 
 def _worth(runs):
-  """Sorts by falling number of betas, then by `D + beta R` on validation."""
+  """Returns a key: the most betas first, then the least `D + beta R`."""
   nats = {}
   for run in runs:
     beta = run.config.beta

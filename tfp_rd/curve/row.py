@@ -1,28 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The points of a run as rows of a table, from its result files.
+"""The points of one run, from its result files.  No TensorFlow here."""
 
-A column is the test split's unless its name says other: `train_rate_nats`.
-No TensorFlow here.
-"""
-
+import dataclasses
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import excess as excess_lib
-from tfp_rd.run import directory as run_lib
+from tfp_rd.curve.point import CurvePoint, SPLITS, SplitValues, STATUS, Value
+from tfp_rd.estimate import Estimate
 
-__all__ = ['VALUES', 'infeasible', 'rows']
+if TYPE_CHECKING:
+  from tfp_rd.run import directory as run_lib
 
-# What is measured; the last, D + R - H, where H is known.
-VALUES = ('rate', 'distortion', 'elbo', 'excess')
-_MEASURED = [f'{v}{e}_nats' for v in VALUES[:3] for e in ('', '_stderr')]
-_PREFIXES = {'test': '', 'train': 'train_', 'validation': 'validation_'}
+__all__ = ['infeasible', 'read_points']
 
 
-def rows(run: run_lib.Run) -> list[dict[str, Any]]:
-  """Returns one mapping from column to number for each point of a run.
+def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
+  """Reads the points of a run, one for each of its betas.
+
+  Args:
+    run: A finished run.
+
+  Returns:
+    The points, without settings.
 
   Raises:
     UserError: A file of the run is missing or holds something else.
@@ -30,65 +32,96 @@ def rows(run: run_lib.Run) -> list[dict[str, Any]]:
   result = run.result
   try:
     num_pixels = math.prod(result.get('image_shape') or [math.nan])
-    found = [_row(entry, num_pixels) for entry in result['points']]
-    return _with_truth(found, run)
+    points = [_point(run, entry, num_pixels) for entry in result['points']]
+    if 'entropy_nats' not in result:
+      return tuple(points)
+    names = ('entropy_nats', 'entropy_stderr_nats')
+    entropy = Estimate(*(float(result[name]) for name in names))
+    return _with_entropy(points, run, entropy)
   except (ValueError, KeyError, TypeError, ArithmeticError) as e:
     path = run.path / 'result.json'
     raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
 
 
-def _with_truth(rows, run):
-  """Adds H, and how far each point is above it, where H is known."""
-  if 'entropy_nats' not in run.result:
-    return rows
-  excesses = _excesses(run, len(rows))
-  names = ('entropy_nats', 'entropy_stderr_nats')
-  entropy = {name: float(run.result[name]) for name in names}
-  for row, excess in zip(rows, excesses, strict=True):
-    row |= entropy
-    row['excess_nats'] = excess.nats
-    row['excess_stderr_nats'] = excess.stderr_nats
-    row['is_infeasible'] = excess_lib.is_infeasible(excess)
-  return rows
+def infeasible(
+  run: 'run_lib.Run', points: Sequence[CurvePoint]
+) -> Iterator[str]:
+  """Yields a sentence for each point of a run that no model can have."""
+  for point in points:
+    if point.is_infeasible:
+      yield (
+        f'{run.path.name} {point.phrase} has D + R - H = '
+        f'{point.excess.nats:.3f} \N{PLUS-MINUS SIGN} '
+        f'{_or_nan(point.excess.stderr_nats):.3f} nats on test.'
+      )
+
+
+def _point(run, entry, num_pixels):
+  objective = run.config.objective
+  has_beta = objective.is_curve or objective.beta is not None
+  beta, found_beta = entry['beta'], entry.get('found_beta')
+  return CurvePoint(
+    beta=float(beta) if has_beta else None,
+    objective=objective.label,
+    is_one_run=objective.is_curve,
+    found_beta=None if found_beta is None else float(found_beta),
+    seeds=(run.config.seed,),
+    **{split: _values(entry[split], num_pixels) for split in SPLITS},
+  )
+
+
+def _values(fields, num_pixels):
+  values = {name: _value(fields, name) for name in STATUS}
+  bpp = -values['elbo'].nats / math.log(2) / num_pixels
+  return SplitValues(
+    **values,
+    bpp=None if math.isnan(bpp) else bpp,
+    num_examples=int(fields['num_examples']),
+  )
+
+
+def _value(fields: dict[str, Any], name: str) -> Value:
+  nats, stderr = fields[f'{name}_nats'], fields[f'{name}_stderr_nats']
+  for number in (nats, 0.0 if stderr is None else stderr):
+    if not math.isfinite(number):
+      raise ValueError(f'{name} is {number}')
+  # A single image has no standard error.
+  stderr = None if stderr is None else float(stderr)
+  status = fields.get('status') or {}
+  status = str(status.get(f'{name}_nats', STATUS[name]))
+  return Value(float(nats), stderr, status=status)
+
+
+def _with_entropy(points, run, entropy):
+  """Adds the entropy of the source, and how far each point is above it."""
+  compared = []
+  for point, excess in zip(points, _excesses(run, len(points)), strict=True):
+    error = excess.stderr_nats
+    error = None if math.isnan(error) else error
+    compared.append(
+      dataclasses.replace(
+        point,
+        entropy=entropy,
+        excess=Value(excess.nats, error, status='upper_bound'),
+        # Only a bound says that no model can be there.
+        is_infeasible=point.is_bound('rate', 'distortion', 'elbo')
+        and excess_lib.is_infeasible(excess),
+      )
+    )
+  return tuple(compared)
 
 
 def _excesses(run, num):
   try:
-    found = excess_lib.excesses(run.examples)
-    if len(found) != num:
-      raise ValueError(f'{len(found)} points')
-    return found
+    excesses = excess_lib.excesses(run.examples)
+    if len(excesses) != num:
+      raise ValueError(f'{len(excesses)} points')
+    return excesses
   except (ValueError, KeyError) as e:
     raise errors.UserError(
       f'{run.path / "examples.npz"} does not go with the result ({e!r:.80}).'
     ) from e
 
 
-def infeasible(run: run_lib.Run, rows) -> Iterator[str]:
-  """Yields a sentence for each of its rows that no model can have."""
-  for row in rows:
-    if row.get('is_infeasible'):
-      yield (
-        f'{run.path.name} at beta {row["beta"]:g} has D + R - H = '
-        f'{row["excess_nats"]:.3f} \N{PLUS-MINUS SIGN} '
-        f'{row["excess_stderr_nats"]:.3f} nats on test.'
-      )
-
-
-def _row(entry, num_pixels):
-  row = {'beta': float(entry['beta'])}
-  for split, prefix in _PREFIXES.items():
-    row[f'{prefix}num_examples'] = int(entry[split]['num_examples'])
-    for name in _MEASURED:
-      row[f'{prefix}{name}'] = _number(entry[split], name)
-    bits = -row[f'{prefix}elbo_nats'] / math.log(2)
-    row[f'{prefix}bpp'] = bits / num_pixels
-  return row
-
-
-def _number(fields, name):
-  if fields[name] is None and name.endswith('stderr_nats'):
-    return math.nan  # A single image has no standard error.
-  if not math.isfinite(fields[name]):
-    raise ValueError(f'{name} is {fields[name]}')
-  return float(fields[name])
+def _or_nan(number):
+  return math.nan if number is None else number

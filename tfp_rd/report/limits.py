@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bounds the points of a plane: staircase, hull and diagonal."""
+"""Lines that limit the points of the plane: staircase, hull and diagonal."""
 
 import numpy as np
 
@@ -10,7 +10,9 @@ __all__ = ['draw_diagonal', 'draw_frontier', 'draw_level', 'stairs']
 
 
 def draw_frontier(ax, rate, distortion):
-  """Draws the Pareto staircase of points and its convex hull."""
+  """Draws the Pareto staircase of points and its convex hull, if any."""
+  if not rate.size:
+    return
   ax.plot(
     *stairs(rate, distortion), color=style.BLACK, lw=1.2, zorder=3,
     label='Pareto staircase',
@@ -22,30 +24,34 @@ def draw_frontier(ax, rate, distortion):
   )  # fmt: skip
 
 
-def draw_diagonal(ax, bar, *, labelled=True):
-  """Draws a `Diagonal`; what is below a known entropy is shaded."""
-  if bar.is_true:
-    label = f'D = H {style.MINUS} R, H = {bar.entropy_nats:.2f}'
+def draw_diagonal(ax, line, *, labelled=True):
+  """Draws a `Diagonal` in the plane; shades what is below a known entropy."""
+  if line is None:
+    return
+  if line.is_true:
+    label = f'D = H {style.MINUS} R, H = {line.entropy_nats:.2f}'
   else:
     h = style.BEST
-    label = f'D = {h} {style.MINUS} R, {h} = {bar.nats:.2f}'
-  line = ((0, bar.nats), (bar.nats, 0))
+    label = f'D = {h} {style.MINUS} R, {h} = {line.nats:.2f}'
+  ends = ((0, line.nats), (line.nats, 0))
   ax.plot(
-    *line, color=style.BLACK, zorder=1, **_pen(bar),
+    *ends, color=style.BLACK, zorder=1, **_pen(line),
     label=label if labelled else '',
   )  # fmt: skip
-  if bar.is_true:
+  if line.is_true:
     label = 'no model is here' if labelled else ''
-    ax.fill_between(*line, label=label, **style.INFEASIBLE)
+    ax.fill_between(*ends, label=label, **style.INFEASIBLE)
 
 
-def draw_level(ax, bar):
-  """Draws the same in a panel whose ordinate is D + R."""
-  ax.axhline(bar.nats, color=style.BLACK, zorder=1, **_pen(bar))
-  if bar.is_true:
+def draw_level(ax, line):
+  """Draws a `Diagonal` in a panel whose ordinate is D + R, as a level line."""
+  if line is None:
+    return
+  ax.axhline(line.nats, color=style.BLACK, zorder=1, **_pen(line))
+  if line.is_true:
     low, high = ax.get_ylim()
-    low = min(low, bar.nats - 0.05 * (high - bar.nats))
-    ax.axhspan(low, bar.nats, **style.INFEASIBLE)
+    low = min(low, line.nats - 0.05 * (high - line.nats))
+    ax.axhspan(low, line.nats, **style.INFEASIBLE)
     ax.set_ylim(low, high)
 
 
@@ -56,5 +62,5 @@ def stairs(rate, distortion):
   return x, np.repeat(distortion[steps], 2)
 
 
-def _pen(bar):
-  return {'ls': '-', 'lw': 2} if bar.is_true else {'ls': ':', 'lw': 1}
+def _pen(line):
+  return {'ls': '-', 'lw': 2} if line.is_true else {'ls': ':', 'lw': 1}

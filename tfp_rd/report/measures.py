@@ -105,11 +105,8 @@ def rows_of(
 
 
 def _order(row):
-  families = [str(each) for each in architecture.ALL]
-  known = row.family in families
-  place = families.index(row.family) if known else len(families)
   beta = math.inf if row.beta is None else row.beta
-  return row.measure, beta, place, row.family, row.run
+  return row.measure, beta, architecture.order(row.family), row.run
 
 
 def table_csv(rows: Sequence[Row]) -> str:

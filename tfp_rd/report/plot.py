@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures are drawn from curves alone.
+"""Draws the figures of a report from curves.
 
-They are made through matplotlib's objects: no global state, no window, no
+Figures are made through matplotlib's objects: no global state, no window, no
 choice of a backend.  Matplotlib is imported when something is drawn, and
 TensorFlow never.
 """
 
 import io
 import pathlib
+import textwrap
 from collections.abc import Sequence
 from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
+from tfp_rd import architecture as architecture_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.curve import diagonal
 from tfp_rd.curve import families as families_lib
@@ -35,19 +37,24 @@ __all__ = [
 Curves = Sequence[curve_lib.Curve]
 Path = atomic_file.Path
 
+# Characters in a line above the panels, and signs in one above a panel.
+_CAPTION_WIDTH = 175
+_SIGNS_A_ROW = 3
+
 
 def rate_distortion_plane(
   curves: Curves, ax: 'Optional[axes_lib.Axes]' = None
 ) -> 'axes_lib.Axes':
-  """Draw every point of the plane with its errors, and what bounds them.
+  """Draws every point of the plane with its errors, and what bounds them.
 
   The diagonal is `D = H - R` with H the entropy of the source where it is
   known, moved to where the test images have it, so that each point is above by
   its D + R - H: what lies below is shaded, and a point that is there beyond
   chance is crossed out.  Else H is the -ELBO on test of the point which is best
-  on validation.  The staircase and its convex hull are those of all points.
-  Thin bars are standard errors over examples, wide pale ones the standard
-  deviation over seeds.
+  on validation.  The staircase and its convex hull are those of all points that
+  are bounds; an estimate has a dashed outline and takes no part.  Thin bars are
+  standard errors over examples, wide pale ones the standard deviation over
+  seeds.
 
   Args:
     curves: Of one data set, as from `tfp_rd.load_curves`.
@@ -59,15 +66,15 @@ def rate_distortion_plane(
   Raises:
     UserError: There are no points.
   """
-  bar = diagonal.diagonal_of(curves)  # Refuses before anything is drawn.
+  line = diagonal.diagonal_of(curves)  # Refuses before anything is drawn.
   if ax is None:
     figure = style.new_figure(7.5, 5.2)
     ax = figure.add_axes((0.08, 0.11, 0.65, 0.85))
   for curve in curves:
     points.draw_points(ax, curve, 'distortion')
-  limits.draw_frontier(ax, *_plane(curves))
-  limits.draw_diagonal(ax, bar)
-  style.dress(ax, 'distortion D (nats)')
+  limits.draw_frontier(ax, *_bounds(curves))
+  limits.draw_diagonal(ax, line)
+  style.label_axes(ax, 'distortion D (nats)')
   heading = ', '.join(style.PARTS)
   style.legend(ax, heading=heading, loc='upper left', anchor=(1.01, 1.03))
   return ax
@@ -76,7 +83,7 @@ def rate_distortion_plane(
 def staircases(
   curves: Curves, part: str, *, ax: 'Optional[axes_lib.Axes]' = None
 ) -> 'axes_lib.Axes':
-  """Draw the Pareto staircase of each letter of one part.
+  """Draws the Pareto staircase of each sign of one part.
 
   Args:
     curves: Of one data set.
@@ -89,25 +96,27 @@ def staircases(
   Raises:
     UserError: There are no points.
   """
-  bar = diagonal.diagonal_of(curves)
+  line = diagonal.diagonal_of(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.73))
-  letters = style.LETTERS[part]
-  for sign, letter in letters.items():
-    chosen = [c for c in curves if c.name[style.PARTS.index(part)] == sign]
-    if chosen:
-      _draw_letter(ax, *_plane(chosen), sign, letter)
-  limits.draw_diagonal(ax, bar, labelled=False)
-  style.dress(ax, 'distortion D (nats)')
-  style.title(ax, f'by {part}', pad=22)
-  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=len(letters))
+  signs = (*architecture_lib.SIGNS[part], style.OTHER)
+  for sign in signs:
+    chosen = [c for c in curves if style.sign_of(c.name, part) == sign]
+    rate, distortion = _bounds(chosen)
+    if rate.size:
+      _draw_sign(ax, rate, distortion, sign)
+  limits.draw_diagonal(ax, line, labelled=False)
+  style.label_axes(ax, 'distortion D (nats)')
+  num_rows = -(-len(ax.get_legend_handles_labels()[1]) // _SIGNS_A_ROW)
+  style.title(ax, f'by {part}', pad=22 + 14 * max(num_rows - 1, 0))
+  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=_SIGNS_A_ROW)
   return ax
 
 
 def elbo_against_rate(
   curves: Curves, ax: 'Optional[axes_lib.Axes]' = None
 ) -> 'axes_lib.Axes':
-  """Draw -ELBO over the rate, where equal heights are one to the ELBO.
+  """Draws -ELBO over the rate: points of one height have the same ELBO.
 
   Args:
     curves: Of one data set.
@@ -119,18 +128,18 @@ def elbo_against_rate(
   Raises:
     UserError: There are no points.
   """
-  bar = diagonal.diagonal_of(curves)
+  line = diagonal.diagonal_of(curves)
   if ax is None:
     ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
   for curve in curves:
     points.draw_points(ax, curve, 'elbo')
-  style.dress(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
-  limits.draw_level(ax, bar)
+  style.label_axes(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
+  limits.draw_level(ax, line)
   return ax
 
 
 def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
-  """Draw all that the paper's Figure 3 shows.
+  """Draws all that the paper's Figure 3 shows.
 
   Args:
     curves: Of one data set.
@@ -151,15 +160,17 @@ def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
     ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
     staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
   figure.text(0.06, 0.972, title, fontsize=12.5, weight='bold')
-  marked = points.explanation(curves)
-  figure.text(0.06, 0.95, marked, fontsize=8.5, color='#666666')
+  lines = textwrap.wrap(points.explanation(curves), _CAPTION_WIDTH)
+  heights = (0.95,) if len(lines) == 1 else (0.957, 0.941)
+  for height, line in zip(heights, lines, strict=True):
+    figure.text(0.06, height, line, fontsize=8.5, color='#666666')
   return figure
 
 
 def one_run_gaps(
   families: Sequence[families_lib.FamilyGaps],
 ) -> 'figure_lib.Figure':
-  """Draw what curves of one run lose to separate runs, beta by beta.
+  """Draws the gap between curves of one run and separate runs over beta.
 
   Args:
     families: As from `tfp_rd.curve.judges.compare_runs`.
@@ -169,15 +180,14 @@ def one_run_gaps(
     error of the paired difference over images.
   """
   figure = style.new_figure(9.5, 4)
-  letters = style.LETTERS['decoder']
-  axes = figure.subplots(1, len(letters), sharey=True)
-  for ax, (sign, letter) in zip(axes, letters.items(), strict=True):
-    place = style.PARTS.index('decoder')
-    chosen = [family for family in families if family.name[place] == sign]
+  signs = architecture_lib.SIGNS['decoder']
+  axes = figure.subplots(1, len(signs), sharey=True)
+  for ax, sign in zip(axes, signs, strict=True):
+    chosen = [f for f in families if style.sign_of(f.name, 'decoder') == sign]
     for family in chosen:
       points.draw_gaps(ax, family)
-    style.dress_betas(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
-    style.title(ax, f'{letter.title} decoder')
+    style.label_beta_axes(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
+    style.title(ax, f'{sign.title} decoder')
     if chosen:
       style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
   figure.tight_layout()
@@ -185,7 +195,7 @@ def one_run_gaps(
 
 
 def save(figure: 'figure_lib.Figure', path: Path) -> None:
-  """Write a figure, whole or not at all, with the same bytes every time.
+  """Writes a figure, whole or not at all, with the same bytes every time.
 
   Args:
     figure: The figure.
@@ -205,19 +215,27 @@ def save(figure: 'figure_lib.Figure', path: Path) -> None:
   atomic_file.write_atomically(path, buffer.getvalue())
 
 
-def _plane(curves):
-  return tuple(
-    np.concatenate([curve.column(name) for curve in curves])
-    for name in ('rate_nats', 'distortion_nats')
-  )
+def _bounds(curves):
+  """Returns rate and distortion `[P]` of the points that are bounds."""
+  points = [
+    (point.test.rate.nats, point.test.distortion.nats)
+    for curve in curves
+    for point in curve.points
+    if point.is_bound('rate', 'distortion')
+  ]
+  rate, distortion = np.reshape(points, [-1, 2]).T
+  return rate, distortion
 
 
-def _draw_letter(ax, rate, distortion, sign, letter):
+def _draw_sign(ax, rate, distortion, sign):
+  style_of = sign.style
   ax.plot(
-    rate, distortion, ls='none', marker=letter.marker, ms=4, mew=0.9,
-    mec=letter.colour, mfc=letter.fill, alpha=0.55, zorder=3, clip_on=False,
+    rate, distortion, ls='none', marker=style_of.marker, ms=4, mew=0.9,
+    mec=style_of.colour, alpha=0.55, zorder=3, clip_on=False,
+    **style.face(style_of.fill, style_of.colour),
   )  # fmt: skip
   ax.plot(
-    *limits.stairs(rate, distortion), color=letter.colour, ls=letter.dashes,
-    lw=1.8, label=f'{sign}  {letter.title}', zorder=4,
+    *limits.stairs(rate, distortion), color=style_of.colour,
+    ls=style_of.linestyle, lw=1.8, zorder=4,
+    label=f'{sign.letter}  {sign.title}'.strip(),
   )  # fmt: skip

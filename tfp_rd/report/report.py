@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report is what a folder of runs says: a figure, two tables and the curves.
+"""Writes a report of the runs in a folder: figures, tables and curve files.
 
-It is drawn from result files alone, so that it can be drawn again years later.
+It reads result files alone, so that it can be written again years later.
 No TensorFlow here.
 """
 
+import collections
+import hashlib
 import pathlib
 import re
 from typing import NamedTuple
 
 from tfp_rd import config as config_lib
 from tfp_rd import errors, source
-from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import diagonal, file, judges
+from tfp_rd.curve import collection, diagonal, file, judges
 from tfp_rd.curve import families as families_lib
 from tfp_rd.report import measures, plot, table
 from tfp_rd.run import atomic_file
-from tfp_rd.run import directory as run_lib
 
 __all__ = ['Report', 'write_report']
 
@@ -24,7 +24,7 @@ Path = atomic_file.Path
 
 
 class Report(NamedTuple):
-  """What was written, and what deserves a word.
+  """What was written, and what is wrong with the runs.
 
   Attributes:
     paths: The files, figures first.
@@ -43,7 +43,7 @@ class Report(NamedTuple):
 
 
 def write_report(run_root: Path, report_dir: Path) -> Report:
-  """Draw and tabulate every finished run below a folder.
+  """Draws and tabulates every finished run below a folder.
 
   Writes `rd_plane.png`, `rd_plane.svg`, `table.csv`, `table.md` and
   `curves/curve_NAME.json`; where curves of one run stand beside separate runs,
@@ -67,30 +67,31 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     UserError: There is no such folder, or no finished run below it.
     OSError: The report cannot be written.
   """
-  found = curve_lib.collect(run_root)
-  if not found.curves:
+  collected = collection.collect(run_root)
+  if not collected.curves:
     raise errors.UserError(
       f'no finished run below {run_root}; train some first, or name another '
-      'folder.' + ''.join(f' {sentence}' for sentence in found.corrupt)
+      'folder.' + ''.join(f' {sentence}' for sentence in collected.corrupt)
     )
-  paths, offenders, corrupt = [], [], [*found.corrupt]
-  for data, curves in found.curves.items():
+  folders = _folders(list(collected.curves))
+  paths, offenders, corrupt = [], [], [*collected.corrupt]
+  for data, curves in collected.curves.items():
     folder = pathlib.Path(report_dir)
-    if len(found.curves) > 1:
-      folder /= _label(data)
+    if len(collected.curves) > 1:
+      folder /= folders[data]
     sentences = _offenders(curves)
-    notes = (*sentences, *(f'Left out: {s}' for s in found.corrupt))
+    notes = (*sentences, *(f'Left out: {s}' for s in collected.corrupt))
     paths += _write(curves, folder, label=_title(data), notes=notes)
-    runs = _runs(run_root, data)
+    runs = collected.runs[data]
     paths += _write_gaps(runs, folder)
     paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
     offenders += sentences
   return Report(
     tuple(paths),
-    found.num_runs,
+    collected.num_runs,
     tuple(corrupt),
     tuple(offenders),
-    found.infeasible,
+    collected.infeasible,
   )
 
 
@@ -113,15 +114,6 @@ def _write(curves, folder, *, label, notes):
   return paths
 
 
-def _runs(run_root, data):
-  """Returns the finished runs on a data set."""
-  return [
-    run
-    for run in run_lib.runs_below(run_root)
-    if run.config.data == data and run.is_done
-  ]
-
-
 def _write_gaps(runs, folder):
   """Writes what curves of one run lose to separate runs, if there are both."""
   families = judges.compare_runs(runs)
@@ -134,31 +126,54 @@ def _write_gaps(runs, folder):
 
 
 def _title(data):
-  """The set as people call it: a source by its text."""
+  """Returns the name of a data set in titles: a source by its text."""
   is_source = source.is_source(data.dataset) and not data.fake_data
   return data.dataset if is_source else _label(data)
 
 
 def _label(data: config_lib.DataConfig) -> str:
-  """A name for people and for a folder, another one for each data set."""
-  if source.is_source(data.dataset):
-    name = re.sub(r'[^\w.-]+', '_', data.dataset).strip('_')
-  else:
-    # A user's file goes by its name; the digest tells two of them apart.
-    name = pathlib.PurePath(data.dataset).stem.lstrip('-.') or 'data'
-  parts = (name, data.binarize, 'fake' * data.fake_data, data.sha256[:8])
+  """Returns a short name of a data set that is also the name of a folder.
+
+  Letters, digits, `_`, `.` and `-` alone, none of the last two at the
+  beginning, so that no string of a configuration leads out of a folder.
+  """
+  is_file = not source.is_source(data.dataset)
+  name = pathlib.PurePath(data.dataset).stem if is_file else data.dataset
+  parts = [_plain(name) or 'data', _plain(data.binarize)]
+  if data.fake_data:
+    parts.append('fake')
+  # A user's file goes by its name; the digest tells two of them apart.
+  parts.append(_plain(data.sha256[:8]))
   return '_'.join(filter(None, parts))
 
 
+def _plain(text):
+  return re.sub(r'[^\w.-]+', '_', text).lstrip('-._').rstrip('_')
+
+
+def _folders(data_sets):
+  """Returns a folder for each data set, no two the same."""
+  labels = [_label(data) for data in data_sets]
+  # Some file systems take capital and small letters as equal.
+  taken = collections.Counter(label.lower() for label in labels)
+  return {
+    data: label if taken[label.lower()] == 1 else f'{label}_{_digest(data)}'
+    for data, label in zip(data_sets, labels, strict=True)
+  }
+
+
+def _digest(data):
+  key = repr(data.key)
+  return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
 def _offenders(curves):
-  if diagonal.diagonal_of(curves).is_true:
-    return []  # Each point was tested against the truth.
-  best, index = diagonal.best_point(curves)
-  bar = best.results['elbo_nats'][index]
+  line = diagonal.diagonal_of(curves)
+  if line is None or line.is_true:
+    return []  # With a known entropy each point was tested against it.
   return [
-    f'{curve.name} at beta {curve.results["beta"][i]:g} is '
-    f'{curve.results["elbo_nats"][i] - bar:.2f} nats below the diagonal on '
-    f'test, with a standard error of '
-    f'{curve.results["elbo_stderr_nats"][i]:.2f} nats.'
-    for curve, i in diagonal.below_diagonal(curves)
+    f'{name} {point.phrase} is {point.test.elbo.nats + line.nats:.2f} nats '
+    'below the diagonal on test, with a standard error of '
+    f'{point.test.elbo.stderr_nats:.2f} nats.'
+    for name, point in diagonal.below_diagonal(curves)
   ]

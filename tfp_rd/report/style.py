@@ -1,91 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One visual language for all figures, as a table and a few finishing touches.
+"""How figures look: markers, colours, axes and legends.
 
-A family takes its filling from the encoder's letter, its marker from the
-decoder's and its colour from the marginal's; a panel that is split by one part
-draws the letter's own row.  The colours are those of Okabe and Ito, which stay
-apart for colour-blind eyes.
+The point of a family has the fill of its encoder's sign, the marker of its
+decoder's and the colour of its marginal's; a panel that is split by one part
+uses all of the sign's own style.  Styles of signs are in `tfp_rd.architecture`.
 """
 
-from typing import NamedTuple
+from tfp_rd import architecture as architecture_lib
 
 __all__ = [
   'BEST',
   'BLACK',
   'CROSS',
+  'ESTIMATE_SIZE',
   'GREY',
   'INFEASIBLE',
-  'LETTERS',
-  'Letter',
   'MINUS',
+  'OTHER',
   'PARTS',
   'RING',
-  'dress',
-  'dress_betas',
+  'face',
   'family',
+  'label_axes',
+  'label_beta_axes',
   'legend',
   'new_figure',
+  'sign_of',
   'title',
 ]
 
-
-class Letter(NamedTuple):
-  """How one letter of an architecture is told and drawn."""
-
-  title: str
-  colour: str
-  marker: str
-  dashes: str
-  fill: str
-
-
-BLACK, GREY = '#222222', '#8c8c8c'
-_BLUE, _ORANGE, _GREEN = '#0072b2', '#d55e00', '#009e73'
-_NONE = 'white'  # Not transparent: what is hollow still hides the lines below.
-
-LETTERS = {
-  'encoder': {
-    '-': Letter('Gaussian', GREY, 'o', '--', _NONE),
-    '+': Letter('IAF', BLACK, 'o', '-', BLACK),
-  },
-  'decoder': {
-    '-': Letter('deconvolutional', GREY, 'o', '--', GREY),
-    '+': Letter('PixelCNN', BLACK, 'D', '-', BLACK),
-  },
-  'marginal': {
-    '-': Letter('normal', _BLUE, 'o', '-', _BLUE),
-    '+': Letter('MAF', _ORANGE, 'o', '-', _ORANGE),
-    'v': Letter('VampPrior', _GREEN, 'o', '-', _GREEN),
-  },
-}
-PARTS = tuple(LETTERS)  # In the order of an architecture's letters.
-_OTHER = Letter('other', GREY, 's', '-', GREY)
+BLACK, GREY = architecture_lib.BLACK, architecture_lib.GREY
+# Not transparent: a hollow marker still hides the lines below it.
+_WHITE = 'white'
+PARTS = tuple(
+  architecture_lib.SIGNS
+)  # In the order of an architecture's letters.
+# For curves whose names are no architectures.
+OTHER = architecture_lib.Sign(
+  '', '', 'other', 'other', architecture_lib.Style(GREY, 's')
+)
 
 BEST = '\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}'  # The best -ELBO.
 MINUS = '\N{MINUS SIGN}'
 # A point beside a curve of its family.
-RING = {'markersize': 9.5, 'markeredgewidth': 0.9, 'markerfacecolor': 'none'}
+RING = {
+  **{'markersize': 9.5, 'markeredgewidth': 0.9, 'fillstyle': 'full'},
+  'markerfacecolor': 'none',
+}
 # A point that cannot be, and where no point can be.
 CROSS = {
   **{'ls': 'none', 'marker': 'x', 'color': '#d00000', 'markersize': 13},
   **{'markeredgewidth': 1.8, 'zorder': 6},
 }
+ESTIMATE_SIZE = 40  # Of a marker, in square points.
 INFEASIBLE = {'facecolor': '#f1f1f1', 'edgecolor': 'none', 'zorder': 0}
 _FONT_SIZE = 9.5
 
 
+def sign_of(name: str, part: str) -> architecture_lib.Sign:
+  """Returns the sign of one part of a family, `OTHER` if it is unknown."""
+  place = PARTS.index(part)
+  return architecture_lib.find(part, name[place : place + 1]) or OTHER
+
+
+def face(fill, colour):
+  """Returns the marker options of a fill style."""
+  is_hollow = fill == 'none'
+  return {
+    'fillstyle': 'full' if is_hollow else fill,
+    'markerfacecolor': _WHITE if is_hollow else colour,
+    'markerfacecoloralt': _WHITE,
+  }
+
+
 def family(name):
   """Returns the marker options of a curve, grey squares for a foreign name."""
-  encoder, decoder, marginal = (
-    LETTERS[part].get(name[i : i + 1], _OTHER) for i, part in enumerate(PARTS)
-  )
-  hollow = encoder.fill == _NONE
+  encoder, decoder, marginal = (sign_of(name, part).style for part in PARTS)
   return {
     'marker': decoder.marker,
     'markersize': 4.8 if decoder.marker == 'D' else 5.8,
     'markeredgewidth': 1.2,
     'markeredgecolor': marginal.colour,
-    'markerfacecolor': _NONE if hollow else marginal.colour,
+    **face(encoder.fill, marginal.colour),
   }
 
 
@@ -96,7 +92,7 @@ def new_figure(width, height):
   return figure_lib.Figure(figsize=(width, height), dpi=150, facecolor='white')
 
 
-def _quieten(ax):
+def _soften(ax):
   """Gives axes a pale frame and grid."""
   ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
   ax.spines[['top', 'right']].set_visible(False)
@@ -104,13 +100,13 @@ def _quieten(ax):
   ax.grid(color='#eeeeee', lw=0.8)
 
 
-def dress(ax, ylabel, *, from_zero=True):
-  """Gives axes of the rate their labels, quiet frame and whole-number ticks."""
+def label_axes(ax, ylabel, *, from_zero=True):
+  """Labels axes whose abscissa is the rate; ticks are whole numbers."""
   from matplotlib import ticker
 
   ax.set_xlabel('rate R (nats)', fontsize=_FONT_SIZE)
   ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
-  _quieten(ax)
+  _soften(ax)
   ax.set_axisbelow(True)
   for axis in (ax.xaxis, ax.yaxis):
     axis.set_major_locator(ticker.MaxNLocator(7, steps=[1, 2, 5, 10]))
@@ -119,13 +115,13 @@ def dress(ax, ylabel, *, from_zero=True):
     ax.set_ylim(bottom=0)
 
 
-def dress_betas(ax, ylabel):
-  """Gives axes of beta their labels, a quiet frame and a line at 0."""
+def label_beta_axes(ax, ylabel):
+  """Labels axes whose abscissa is beta, and draws a line at 0."""
   ax.set_xscale('log')
   ax.xaxis.set_major_formatter('{x:g}')
   ax.set_xlabel('\N{GREEK SMALL LETTER BETA}', fontsize=_FONT_SIZE)
   ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
-  _quieten(ax)
+  _soften(ax)
   ax.axhline(0, color=BLACK, lw=1, ls=':', zorder=1)
 
 
@@ -136,6 +132,8 @@ def title(ax, text, *, pad=8):
 
 def legend(ax, *, loc, anchor, heading=None, ncols=1):
   """Puts the legend outside the axes, where there are no points to cover."""
+  if not ax.get_legend_handles_labels()[1]:
+    return
   box = ax.legend(
     loc=loc, bbox_to_anchor=anchor, title=heading, ncols=ncols, frameon=False,
     fontsize=_FONT_SIZE - 0.5, title_fontsize=_FONT_SIZE - 0.5,

@@ -1,88 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a report: one for programs, one for people.
+"""The tables of a report: `table.csv` for programs, `table.md` for people.
 
 No TensorFlow here.
 """
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from tfp_rd.curve import columns as columns_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.curve import diagonal
+from tfp_rd.curve.point import STATUS
 
 __all__ = ['table_csv', 'table_md']
 
-_SPLITS = {'test': '', 'train': 'train_'}  # To the prefix of a curve's columns.
+_SPLITS = ('test', 'train')
 _VALUES = {'rate': 'R', 'distortion': 'D', 'elbo': '\N{MINUS SIGN}ELBO'}
-_TRUTH = (
-  *('entropy_nats', 'entropy_stderr_nats', 'excess_nats'),
-  *('excess_stderr_nats', 'seed_std_excess_nats', 'is_infeasible'),
-)
 _EXCESS = 'D + R \N{MINUS SIGN} H'
-
-
-def _rows(curves):
-  for curve in curves:
-    for values in zip(*curve.results.values(), strict=True):
-      row = dict(zip(curve.results, values, strict=True))
-      yield {'architecture': curve.name, **row}
-
-
-def _settings(curves) -> list[str]:
-  """Names of the columns that tell points of one beta apart."""
-  names = list(curves[0].results)
-  return names[1 : names.index('num_examples')]
+_SUFFIXES = ('{}_nats', '{}_stderr_nats', 'seed_std_{}_nats', '{}_status')
 
 
 def table_csv(curves: Sequence[curve_lib.Curve]) -> str:
-  """Returns every column of every point."""
-  columns = {name: name for name in ('architecture', 'beta')}
-  columns |= {name: name for name in (*_settings(curves), 'num_seeds')}
-  for split, prefix in _SPLITS.items():
-    for name in _measured():
-      columns[f'{split}_{name}'] = f'{prefix}{name}'
-  columns |= {name: name for name in _TRUTH if name in curves[0].results}
+  """Returns every column of every point.
+
+  Args:
+    curves: Of one data set, with the same settings.
+  """
+  points = [point for curve in curves for point in curve.points]
+  there = columns_lib.names(points, curves[0].settings)
+  titles = {n: t for n, t in _titles(curves[0].settings) if n in there}
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator='\n')
-  writer.writerow(columns)
-  writer.writerows(
-    [row[key] for key in columns.values()] for row in _rows(curves)
-  )
+  writer.writerow(['architecture', *titles.values()])
+  for curve in curves:
+    writer.writerows(
+      [curve.name, *(columns_lib.value(point, name) for name in titles)]
+      for point in curve.points
+    )
   return buffer.getvalue()
 
 
-def _measured():
-  for value in _VALUES:
-    yield from (f'{value}_nats', f'{value}_stderr_nats')
-    yield f'seed_std_{value}_nats'
-  yield from ('bpp', 'num_examples')
+def _titles(settings) -> Iterator[tuple[str, str]]:
+  """Yields the name of each column in a curve and its title in the table."""
+  first = ('beta', 'objective', 'found_beta', *settings, 'num_seeds')
+  yield from ((name, name) for name in first)
+  for split in _SPLITS:
+    names = [suffix.format(v) for v in _VALUES for suffix in _SUFFIXES]
+    for name in (*names, 'bpp', 'num_examples'):
+      yield f'{columns_lib.PREFIXES[split]}{name}', f'{split}_{name}'
+  last = ('entropy_nats', 'entropy_stderr_nats', 'excess_nats')
+  last += ('excess_stderr_nats', 'seed_std_excess_nats', 'is_infeasible')
+  yield from ((name, name) for name in last)
 
 
 def table_md(curves: Sequence[curve_lib.Curve], *, label: str, notes) -> str:
   """Returns a page: a summary, a row for each point, and notes.
 
   Args:
-    curves: Of one data set.
+    curves: Of one data set, with the same settings.
     label: Of the data set.
     notes: Sentences below the table.
   """
-  rows = list(_rows(curves))
-  differing = {
-    name: len({str(row[name]) for row in rows}) > 1
-    for name in _settings(curves)
+  points = [point for curve in curves for point in curve.points]
+  values = {
+    name: [columns_lib.value(point, name) for point in points]
+    for name in ('objective', *curves[0].settings)
   }
-  # What is the same everywhere is said once, above the table.
-  told = [n for n, differs in differing.items() if differs or n == 'num_steps']
-  same = [f'{n} {rows[0][n]}' for n in differing if n not in told]
-  header = ['family', 'beta', *told, 'seeds']
+  # What is the same everywhere is written once, above the table.
+  shown = [
+    name
+    for name, column in values.items()
+    if len(set(map(str, column))) > 1 or name == 'num_steps'
+  ]
+  same = [f'{n} {column[0]}' for n, column in values.items() if n not in shown]
+  has_excess = any(point.excess is not None for point in points)
+  header = ['family', 'beta', *shown, 'seeds']
   header += [
     f'{split} {v} (nats)' for split in _SPLITS for v in _VALUES.values()
   ]
-  if diagonal.diagonal_of(curves).is_true:
-    header.append(f'test {_EXCESS} (nats)')
+  header += [f'test {_EXCESS} (nats)'] * has_excess
   lines = [header, ['---'] * 2 + ['---:'] * (len(header) - 2)]
-  lines += [_cells(row, told) for row in rows]
+  for curve in curves:
+    lines += [_cells(curve.name, p, shown, has_excess) for p in curve.points]
   table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
   paragraphs = (f'# {label}', _summary(curves, same), table)
   bullets = '\n'.join(f'- {note}' for note in notes)
@@ -90,48 +90,61 @@ def table_md(curves: Sequence[curve_lib.Curve], *, label: str, notes) -> str:
 
 
 def _summary(curves, same):
-  best, index = diagonal.best_point(curves)
+  best = diagonal.best_point(curves)
+  sentence = 'No point is a bound, so that none is the best.'
+  if best is not None:
+    sentence = (
+      f'Best on validation: `{best.name}` {best.point.phrase}, whose '
+      f'{_VALUES["elbo"]} on test is {-best.point.test.elbo.nats:.2f} nats.'
+    )
   return (
-    f'Best on validation: `{best.name}` at beta '
-    f'{best.results["beta"][index]:g}, whose {_VALUES["elbo"]} on test is '
-    f'{-best.results["elbo_nats"][index]:.2f} nats.  Each value stands with '
-    'its standard error over examples and, where there are several seeds, with '
-    f'the standard deviation over them in brackets.  All: {", ".join(same)}.'
-    f'{_truth(curves)}'
+    f'{sentence}  Each value stands with its standard error over examples and, '
+    'where there are several seeds, with the standard deviation over them in '
+    f'brackets.  All: {", ".join(same)}.{_entropy(curves)}'
   )
 
 
-def _truth(curves):
-  bar = diagonal.diagonal_of(curves)
-  if not bar.is_true:
+def _entropy(curves):
+  """Returns the sentences on the known entropy, empty where it is not known."""
+  line = diagonal.diagonal_of(curves)
+  if line is None or not line.is_true:
     return ''
   error = 'nats, exact'
-  if bar.entropy_stderr_nats:
-    error = f'± {bar.entropy_stderr_nats:.1g} nats'
+  if line.entropy_stderr_nats:
+    error = f'± {line.entropy_stderr_nats:.1g} nats'
   return (
-    f'  The entropy H of the source is {bar.entropy_nats:.4f} {error}; '
+    f'  The entropy H of the source is {line.entropy_nats:.4f} {error}; '
     f'{_EXCESS} is from paired differences with log p\\*(x), and negative by '
     'chance alone.  The line is drawn where these test images have it, at '
-    f'{bar.nats:.4f} nats.'
+    f'{line.nats:.4f} nats.'
   )
 
 
-def _cells(row, told):
-  cells = [f'`{row["architecture"]}`', f'{row["beta"]:g}']
-  cells += [str(row[name]) for name in (*told, 'num_seeds')]
-  for prefix in _SPLITS.values():
-    cells += [_cell(row, value, prefix) for value in _VALUES]
-  if 'excess_nats' in row:
-    mark = ' below the truth' if row['is_infeasible'] else ''
-    cells.append(_cell(row, 'excess', digits=3) + mark)
+def _cells(name, point, shown, has_excess):
+  cells = [f'`{name}`', point.label]
+  cells += [str(columns_lib.value(point, n)) for n in (*shown, 'num_seeds')]
+  for split in _SPLITS:
+    values = getattr(point, split)
+    for value, usual in STATUS.items():
+      number = getattr(values, value)
+      is_usual = number is None or number.status == usual
+      mark = '' if is_usual else f' ({number.status.replace("_", " ")})'
+      cells.append(_cell(number, sign=-1 if value == 'elbo' else 1) + mark)
+  if has_excess:
+    mark = ' below the truth' if point.is_infeasible else ''
+    cells.append(_cell(point.excess, digits=3) + mark)
   return cells
 
 
-def _cell(row, value, prefix='', *, digits=2):
+def _cell(value, *, sign=1, digits=2):
   """Returns a value with its errors, nats."""
-  number = row[f'{prefix}{value}_nats'] * (-1 if value == 'elbo' else 1)
-  error = row[f'{prefix}{value}_stderr_nats']
-  spread = row[f'{prefix}seed_std_{value}_nats']
-  cell = f'{number:.{digits}f}'
-  cell += '' if error is None else f' ± {error:.{digits}f}'
-  return cell + ('' if spread is None else f' [{spread:.{digits}f}]')
+  if value is None:
+    return ''
+  cell = f'{sign * value.nats:.{digits}f}'
+  for error, pattern in (
+    (value.stderr_nats, ' ± {}'),
+    (value.seed_std_nats, ' [{}]'),
+  ):
+    if error is not None:
+      cell += pattern.format(f'{error:.{digits}f}')
+  return cell

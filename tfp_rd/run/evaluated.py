@@ -4,13 +4,17 @@
 No TensorFlow here.
 """
 
+from typing import TYPE_CHECKING
+
 from tfp_rd.config import EvaluationConfig
-from tfp_rd.run import directory
+
+if TYPE_CHECKING:
+  from tfp_rd.run import directory
 
 __all__ = ['missing', 'satisfies', 'union']
 
 
-def satisfies(run: directory.Run, wanted: EvaluationConfig) -> bool:
+def satisfies(run: 'directory.Run', wanted: EvaluationConfig) -> bool:
   """Whether the result has all betas, draws and images that are wanted.
 
   Args:
@@ -23,7 +27,7 @@ def satisfies(run: directory.Run, wanted: EvaluationConfig) -> bool:
   return union(run, wanted) == run.evaluation and not missing(run, wanted)
 
 
-def union(run: directory.Run, wanted: EvaluationConfig) -> EvaluationConfig:
+def union(run: 'directory.Run', wanted: EvaluationConfig) -> EvaluationConfig:
   """Returns the evaluation that has what is there and what is wanted.
 
   The betas are left out; `missing` lists those.
@@ -39,7 +43,9 @@ def union(run: directory.Run, wanted: EvaluationConfig) -> EvaluationConfig:
   )
 
 
-def missing(run: directory.Run, wanted: EvaluationConfig) -> tuple[float, ...]:
+def missing(
+  run: 'directory.Run', wanted: EvaluationConfig
+) -> tuple[float, ...]:
   """Returns the wanted betas of a curve that the result has not."""
   if not run.config.objective.is_curve:
     return ()

@@ -90,7 +90,7 @@ class Grid:
   """
 
   base: config_lib.Config = config_lib.Config()
-  architectures: tuple[str, ...] = tuple(map(str, architecture_lib.ALL))
+  architectures: tuple[str, ...] = tuple(map(str, architecture_lib.PAPER))
   objectives: tuple[Objective, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
   curve_changes: Mapping[str, CurveChanges] = dataclasses.field(

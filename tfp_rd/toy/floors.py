@@ -78,7 +78,7 @@ def _draw_panel(ax, world, model):
     clip_on=False,
     zorder=5,
   )
-  style.dress(ax, '')
+  style.label_axes(ax, '')
   # The panels share this axis, which must hold the largest of all.
   top = max(ax.get_ylim()[1], 1.05 * floor.distortion_nats.max())
   ax.set_ylim(0, top)

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
-from tfp_rd import architecture, errors
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd.model import conditional_model
+from tfp_rd import errors
+from tfp_rd.model import build, conditional_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
@@ -240,7 +240,7 @@ def _make_program(config, data, steps_per_call, *, jit_compile):
 def _build(config, image_shape, *, images, dropout=0.0):
   settings = config.complete_model(image_shape)
   beta_range = config.objective.beta_range
-  return architecture.build(
+  return build.build(
     settings.architecture,
     image_shape=image_shape,
     latent_size=settings.latent_size,
@@ -249,6 +249,7 @@ def _build(config, image_shape, *, images, dropout=0.0):
     pseudo_inputs=images,
     num_pseudo_inputs=settings.num_pseudo_inputs,
     latent_input=settings.latent_input,
+    options=settings.options,
     dropout=settings.dropout,
     conditional=beta_range is not None,
     beta_range=beta_range,
