@@ -7,6 +7,7 @@ Needs a CPU with AVX512-BF16 or AMX, or a GPU, and some ten minutes on two idle
 cores.  The last line is one JSON record.
 """
 
+import dataclasses
 import json
 import statistics
 
@@ -19,6 +20,7 @@ import tfp_rd
 from benchmarks import fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import loop, program
 
 __all__ = ['elbos', 'main', 'speedup']
@@ -61,7 +63,7 @@ def speedup(*, size='paper', batch_size=100, num_pairs=7) -> dict[str, float]:
       steps_per_call=1,
       precision=precision,
     )
-    inputs = loop.make_inputs(
+    inputs = inputs_lib.make_inputs(
       images,
       seed=0,
       objective=objective,
@@ -102,12 +104,11 @@ def elbos(*, num_steps=_DEFAULTS.num_steps, num_seeds=3) -> dict[str, object]:
       tfp_rd.fit(
         model,
         digits.train,
-        num_steps=num_steps,
+        training=dataclasses.replace(
+          _DEFAULTS, num_steps=num_steps, precision=precision
+        ),
         seed=(1, seed),
-        learning_rate=_DEFAULTS.learning_rate,
-        weight_averaging=_DEFAULTS.weight_averaging,
         validation=digits.validation,
-        precision=precision,
       )
       point = tfp_rd.evaluate(model, digits.test)
       elbos[precision].append(round(-point.elbo_nats, 3))

@@ -24,8 +24,8 @@ from tfp_rd import architecture
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import objective as objective_lib
-from tfp_rd.model import conditional_model
 from tfp_rd.run import preset
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import loop, program
 
 __all__ = ['cost', 'main', 'run_seconds']
@@ -134,7 +134,7 @@ class _Side:
     self._config = config
     self._objective = objective
     self._data = dataset_lib.load(config.data)
-    beta_range = getattr(objective, 'beta_range', None)
+    beta_range = objective.beta_range
     self._model = tfp_rd.build(
       config.model.architecture,
       image_shape=self._data.image_shape,
@@ -154,7 +154,7 @@ class _Side:
       steps_per_call=_STEPS_PER_CALL,
       weight_averaging=config.training.weight_averaging,
     )
-    self._inputs = loop.make_inputs(
+    self._inputs = inputs_lib.make_inputs(
       self._data.train,
       seed=0,
       objective=objective,
@@ -162,16 +162,12 @@ class _Side:
       num_steps=config.training.num_steps,
     )
     self._score = loop.score_fn(
-      self._model,
+      self._program.movable,
       objective,
       self._data.evaluation_images('validation'),
       seed=0,
     )
-    self._at_one_beta = (
-      self._model
-      if beta_range is None
-      else conditional_model.Slide(self._model).to(1.0)
-    )
+    self._at_one_beta = self._program.movable.to(1.0)
 
   def step(self):
     """Takes some steps."""

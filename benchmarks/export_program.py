@@ -20,7 +20,7 @@ from benchmarks import artifact, flops
 from tfp_rd import config as config_lib
 from tfp_rd.cli import program as cli_program
 from tfp_rd.marginal import vamp
-from tfp_rd.training import loop
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import program as program_lib
 
 __all__ = ['export', 'training_program']
@@ -80,7 +80,7 @@ def training_program(
     weight_averaging=_DEFAULTS.weight_averaging,
     jit_compile=True,
   )
-  inputs = loop.make_inputs(
+  inputs = inputs_lib.make_inputs(
     images,
     seed=0,
     objective=objective,

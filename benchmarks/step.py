@@ -7,6 +7,7 @@ Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
 last line is one JSON record; README.md says what its ratios mean.
 """
 
+import dataclasses
 import functools
 import json
 import statistics
@@ -24,7 +25,8 @@ from benchmarks import flops, fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd.network import convolutional
-from tfp_rd.training import loop, program
+from tfp_rd.training import inputs as inputs_lib
+from tfp_rd.training import program
 
 __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 
@@ -167,13 +169,17 @@ def fit_overhead(
     tfp_rd.fit(
       _build(digits.train, dropout=digits.dropout),
       digits.train,
-      num_steps=(1 + num_blocks) * block,
+      training=dataclasses.replace(
+        _DEFAULTS,
+        num_steps=(1 + num_blocks) * block,
+        validate_every=2 * steps_per_call,
+      ),
+      execution=config_lib.Execution(
+        checkpoint_every=block, steps_per_call=steps_per_call
+      ),
       validation=digits.validation,
-      validate_every=2 * steps_per_call,
       run_dir=folder,
-      checkpoint_every=block,
       on_progress=on_progress,
-      **settings,
     )
   inside, outside = (
     np.reshape(s, [1 + num_blocks, calls_a_block]).sum(1)[1:]
@@ -232,7 +238,7 @@ def _compiled_steps(
     steps_per_call=steps_per_call,
     weight_averaging=weight_averaging,
   )
-  inputs = loop.make_inputs(
+  inputs = inputs_lib.make_inputs(
     images,
     seed=0,
     objective=objective,

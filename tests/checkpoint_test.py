@@ -180,8 +180,8 @@ def test_a_checkpoint_holds_all_that_training_changes():
   for kept in (
     'selection/_kept',
     'program/average/values',
-    'program/optimizers/model/first',
-    'program/optimizers/model/second',
+    'program/players/optimizers/model/first/model',
+    'program/players/optimizers/model/second/model',
   ):
     of = {n for n in named if n.startswith(f'training/{kept}/')}
     assert {n.removeprefix(f'training/{kept}') for n in of} == {

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 import tfp_rd
 from tfp_rd import rate_distortion
-from tfp_rd.model import condition
-from tfp_rd.model import conditional_model as conditional_lib
+from tfp_rd.model import condition, movable_model
 from tfp_rd.network import initial
-from tfp_rd.training import epoch, loop, program
+from tfp_rd.training import epoch, program
+from tfp_rd.training import inputs as inputs_lib
 
 SHAPE = (4, 5, 1)
 COVER = ['---', '-++', '+-v', '++v']
@@ -105,14 +105,14 @@ def test_the_model_at_a_beta_has_the_variables_of_the_whole():
 
 
 @pytest.mark.parametrize('signs', COVER)
-def test_a_slide_moves_along_the_curve_without_a_new_trace(signs):
+def test_a_movable_model_is_that_at_each_beta(signs):
   conditional = conditional_of(signs)
-  slide = conditional_lib.Slide(conditional)
-  assert slide.to(0.1) is slide.to(1.0)
+  movable = movable_model.MovableModel(conditional)
+  assert movable.to(0.1) is movable.to(1.0)
   for beta in (0.1, 1.0):
     point, expected = (
       tfp_rd.evaluate(m, images(4), num_samples=2)
-      for m in (slide.to(beta), conditional.at(beta))
+      for m in (movable.to(beta), conditional.at(beta))
     )
     np.testing.assert_allclose(
       [point.rate_nats, point.distortion_nats],
@@ -162,7 +162,7 @@ def test_the_loss_of_a_step_is_that_of_its_betas(signs, power):
   conditional = conditional_of(signs)
   objective = tfp_rd.MultiRate(num_groups=2, weight_power=power)
   step = program.Program(conditional, objective, batch_size=6, steps_per_call=1)
-  inputs = loop.make_inputs(
+  inputs = inputs_lib.make_inputs(
     images(9),
     seed=5,
     objective=objective,
@@ -194,7 +194,7 @@ def test_all_betas_share_one_trace():
   steps = program.Program(
     conditional, objective, batch_size=4, steps_per_call=1
   )
-  inputs = loop.make_inputs(
+  inputs = inputs_lib.make_inputs(
     images(9),
     seed=5,
     objective=objective,

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
-from tfp_rd import rate_distortion
+from tfp_rd.model import evaluation
 
 tfd = tfp.distributions
 
@@ -83,7 +83,7 @@ def test_means_over_draws_spread_as_one_over_their_number(num_samples):
   variance = 3.0
   model = gaussian_model(slope=0.5, variance=variance)
   # All images are one, so that nothing but the draws differs.
-  rate, distortion = rate_distortion.evaluate_examples(
+  rate, distortion = evaluation.evaluate_examples(
     model, np.zeros([2000, K]), num_samples=num_samples
   )
   # Of (v - 1) e^2 / 2 and v e^2 / 2, where e is standard normal.

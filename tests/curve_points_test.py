@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import tfp_rd
-from tfp_rd import config, rate_distortion
+from tfp_rd import config
 from tfp_rd import dataset as dataset_lib
+from tfp_rd.model import evaluation
 from tfp_rd.network import initial
 from tfp_rd.run import directory
 from tfp_rd.training import experiment
@@ -46,7 +47,7 @@ def finished(tmp_path_factory):
 def measure(done, beta, split):
   """Returns rate and distortion of each image of a split, at a beta."""
   images = dataset_lib.load(done.config.data)
-  return rate_distortion.evaluate_examples(
+  return evaluation.evaluate_examples(
     tfp_rd.restore(done, beta),
     images.evaluation_images(split, count=NUM_EXAMPLES),
     num_samples=NUM_SAMPLES,

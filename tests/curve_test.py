@@ -146,8 +146,24 @@ def test_a_curve_file_reads_back_equal(tmp_path):
   file.write_curve(curve, path)
   assert file.read_curve(path) == curve
   fields = json.loads(path.read_text())
-  assert list(fields) == ['name', 'description', 'results']
+  assert list(fields) == ['name', 'description', 'results', 'sha256']
   assert fields['results']['rate_nats'] == list(curve.column('rate_nats'))
+
+
+def test_another_number_in_a_curve_file_is_refused(tmp_path):
+  fabricate(tmp_path)
+  (curve,) = collection.load_curves(tmp_path)
+  path = tmp_path / 'curve.json'
+  file.write_curve(curve, path)
+  fields = json.loads(path.read_text())
+  rate = fields['results']['rate_nats'][0]
+  path.write_text(path.read_text().replace(repr(rate), repr(rate + 1)))
+  with pytest.raises(errors.UserError, match='digest'):
+    file.read_curve(path)
+  # A user's own file has no digest.
+  del fields['sha256']
+  path.write_text(json.dumps(fields))
+  assert file.read_curve(path) == curve
 
 
 @pytest.mark.parametrize(

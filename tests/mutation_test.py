@@ -54,8 +54,8 @@ MUTATIONS = (
   Mutation(
     'training on the validation split',
     'training/experiment.py',
-    '      data.train,\n',
-    '      data.validation,\n',
+    '        data.train,\n',
+    '        data.validation,\n',
     'wiring_test.py::test_training_learns_the_training_images_alone',
   ),
   Mutation(
@@ -74,9 +74,9 @@ MUTATIONS = (
   ),
   Mutation(
     'all points of a curve measured at beta 1',
-    'training/result.py',
-    'slide.to(beta)',
-    'slide.to(1.0)',
+    'model/movable_model.py',
+    'yield beta, movable.to(beta)',
+    'yield beta, movable.to(1.0)',
     'curve_points_test.py'
     '::test_each_point_is_that_of_the_model_at_its_beta[test]',
   ),
@@ -96,15 +96,15 @@ MUTATIONS = (
   ),
   Mutation(
     'weight_averaging dropped',
-    'training/experiment.py',
-    'weight_averaging=config.training.weight_averaging',
+    'training/trainer.py',
+    'weight_averaging=training.weight_averaging',
     'weight_averaging=0.0',
     f'{FIELD}[weight_averaging]',
   ),
   Mutation(
     'normalize_gradients dropped',
-    'training/experiment.py',
-    'normalize_gradients=config.training.normalize_gradients',
+    'training/trainer.py',
+    'normalize_gradients=training.normalize_gradients',
     'normalize_gradients=False',
     f'{FIELD}[normalize_gradients]',
   ),
@@ -125,8 +125,8 @@ MUTATIONS = (
   Mutation(
     'annealing lost',
     'training/program.py',
-    '      step=step,\n',
-    '      step=step + 10**9,\n',
+    '_replace(step=step,',
+    '_replace(step=step + 10**9,',
     f'{HAND}[annealing]',
   ),
   Mutation(
@@ -167,13 +167,13 @@ MUTATIONS = (
   Mutation(
     'standard errors over N S draws',
     'point.py',
-    '_mean_and_stderr(rate)',
-    '_mean_and_stderr(np.repeat(rate, num_samples))',
+    'Estimate.of_mean(rate)',
+    'Estimate.of_mean(np.repeat(rate, num_samples))',
     'coverage_test.py::test_errors_are_as_large_as_is_said[of_images]',
   ),
   Mutation(
     'passes of an evaluation share their noise',
-    'rate_distortion.py',
+    'model/evaluation.py',
     'initial.fold_in(batch_seed, m)',
     'batch_seed',
     'coverage_test.py'
@@ -181,7 +181,7 @@ MUTATIONS = (
   ),
   Mutation(
     'batches of an evaluation share their noise',
-    'rate_distortion.py',
+    'model/evaluation.py',
     'initial.fold_in(seed, n)',
     'seed',
     'coverage_test.py::test_errors_are_as_large_as_is_said[of_draws]',
@@ -197,8 +197,8 @@ MUTATIONS = (
   Mutation(
     'a checkpoint without the selection',
     'training/loop.py',
-    "'checkpoint', state,",
-    "'checkpoint', state.program,",
+    "'training': self}",
+    "'training': self.program}",
     f'{KEPT}[first]',
   ),
   Mutation(
@@ -218,23 +218,23 @@ MUTATIONS = (
   Mutation(
     'metrics of the last step in place of means',
     'training/program.py',
-    'return last, {k: v / tf.cast(taken, v.dtype) for k, v in sums.items()}',
-    'return last, last',
+    'sums = {k: sums[k] + metrics[k] for k in sums}',
+    'sums = {k: metrics[k] * tf.cast(n + 1, tf.float32) for k in sums}',
     STILL,
   ),
   Mutation(
     'curves chosen at one beta for all four',
     'training/loop.py',
-    'measure(slide.to(b), num_samples)',
-    'measure(slide.to(betas[0]), num_samples)',
+    '{b: measure(b, num_samples)',
+    '{b: measure(betas[0], num_samples)',
     'selection_test.py'
     '::test_a_curve_is_chosen_by_all_the_betas_that_are_compared',
   ),
   Mutation(
     'fit.json without the images',
     'training/fit.py',
-    'inputs.images.numpy().tobytes()',
-    "b''",
+    "'images': claim_lib.digest_of(inputs.images)",
+    "'images': None",
     'wiring_test.py::test_a_folder_is_that_of_its_images',
   ),
   Mutation(

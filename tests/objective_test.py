@@ -75,6 +75,8 @@ def loss(value, *, step=0, beta=None):
     model=None,
     players={},
     beta=tf.constant(beta),
+    numbers={k: tf.constant(v) for k, v in value.numbers.items()},
+    images=None,
   )
   return float(value.losses(draws, context).players['model'])
 

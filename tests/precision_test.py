@@ -8,6 +8,7 @@ import tensorflow as tf
 import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd.network import causal_layer, gated, masked, precision
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import loop, program
 
 SHAPE = (4, 4, 1)
@@ -65,7 +66,7 @@ def metrics_of(dtype, signs='-++'):
     model, objective, batch_size=8, steps_per_call=5, precision=dtype
   )
   images = np.random.RandomState(1).randint(2, size=[32, *SHAPE])
-  inputs = loop.make_inputs(
+  inputs = inputs_lib.make_inputs(
     images, seed=4, objective=objective, learning_rate=1e-3, num_steps=10
   )
   return trained.run(inputs, 5), tfp_rd.evaluate(model, images, num_samples=1)

@@ -10,9 +10,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
+from tfp_rd import objective as objective_lib
 from tfp_rd.network import initial
-from tfp_rd.objective import context as context_lib
-from tfp_rd.training import epoch, loop, program
+from tfp_rd.training import epoch, program
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training.optimizer import Adam, learning_rate_at
 
 tfd = tfp.distributions
@@ -27,7 +28,7 @@ def build(signs='---', **kwargs):
 
 
 def inputs(objective, *, num_steps=100, x=None, seed=0):
-  return loop.make_inputs(
+  return inputs_lib.make_inputs(
     images() if x is None else x,
     seed=seed,
     objective=objective,
@@ -100,8 +101,8 @@ def test_beta_matters():
   assert rates[0] > rates[1] + 0.5
 
 
-@dataclasses.dataclass(frozen=True)
-class HeldRate:
+@dataclasses.dataclass(frozen=True, repr=False)
+class HeldRate(objective_lib.Objective):
   """D + lambda (R - target), with a second player that raises lambda."""
 
   name: ClassVar[str] = 'held_rate'
@@ -113,14 +114,18 @@ class HeldRate:
     del seed
     multiplier = tf.Module()
     multiplier.log = tf.Variable(0.0)
-    return {'model': model, 'multiplier': multiplier}
+    return {
+      'model': objective_lib.Player(model),
+      'multiplier': objective_lib.Player(multiplier),
+    }
 
   def losses(self, draws, context):
     """Returns one loss a player."""
     weight = tf.exp(context.players['multiplier'].log)
-    excess = tf.reduce_mean(draws.rate) - self.target_rate_nats
+    target = context.numbers['target_rate_nats']
+    excess = tf.reduce_mean(draws.rate) - target
     loss = tf.reduce_mean(draws.distortion) + tf.stop_gradient(weight) * excess
-    return context_lib.Losses(
+    return objective_lib.Losses(
       {'model': loss, 'multiplier': -weight * tf.stop_gradient(excess)},
       {'multiplier': weight},
     )
@@ -130,11 +135,11 @@ def test_two_players_move_each_by_its_own_loss():
   compiled = program.Program(
     build(), HeldRate(target_rate_nats=50.0), batch_size=4
   )
-  metrics = compiled.run(inputs(HeldRate()), 20)
-  log = compiled.players['multiplier'].log
+  metrics = compiled.run(inputs(HeldRate(target_rate_nats=50.0)), 20)
+  log = compiled.players.held['multiplier'].log
   assert float(log) < 0  # The rate is below the target: its price falls.
   assert 0 < metrics['multiplier'] < 1
-  moments = compiled.optimizers['model'].first
+  moments = compiled.players.optimizers['model'].first
   assert any(np.any(m.numpy()) for m in moments.values())
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_rd
-from tfp_rd import errors, rate_distortion
+from tfp_rd import errors
+from tfp_rd.model import evaluation
 
 tfd = tfp.distributions
 
@@ -135,7 +136,7 @@ def test_examples_do_not_share_their_noise():
 
 def test_a_ragged_last_batch_changes_nothing():
   x, model = data(25), linear_gaussian()
-  rate, distortion = rate_distortion.evaluate_examples(
+  rate, distortion = evaluation.evaluate_examples(
     model, x, num_samples=3, batch_size=10
   )
   assert rate.shape == distortion.shape == (25,)

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 import tfp_rd
 from tfp_rd.network import initial
-from tfp_rd.training import epoch, loop, program
+from tfp_rd.training import epoch, program
+from tfp_rd.training import inputs as inputs_lib
 
 NUM_STEPS, BATCH_SIZE, NUM_IMAGES = 20, 4, 10
 LEARNING_RATE = 0.01
@@ -33,7 +34,7 @@ def build(signs='---', *, dtype='float64', **kwargs):
 
 
 def inputs(objective, *, learning_rate=LEARNING_RATE, dtype='float64'):
-  return loop.make_inputs(
+  return inputs_lib.make_inputs(
     images(),
     seed=5,
     objective=objective,
@@ -159,7 +160,7 @@ def test_an_average_takes_in_the_weights_of_each_step():
     kept = min(0.5, (1 + step) / (10 + step))
     for average, v in zip(averages, model.trainable_variables, strict=True):
       average += (1 - kept) * (v.numpy() - average)
-  for one, other in zip(steps.average.values, averages, strict=True):
+  for one, other in zip(steps.average.values.values(), averages, strict=True):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The toy world is the paper's, and every number of it is exact."""
 
-import json
 import pathlib
 import re
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 from tfp_rd import errors, information
 from tfp_rd.cli import toy
 from tfp_rd.objective import beta_elbo, target_rate
+from tfp_rd.run import sealed
 from tfp_rd.toy import figure, floors, starts
 from tfp_rd.toy import world as world_lib
 
@@ -145,7 +145,7 @@ def test_a_start_does_not_touch_the_others(monkeypatch):
 
 def test_the_document_has_the_numbers_of_the_last_run():
   docs = pathlib.Path(__file__).parents[1] / 'docs'
-  found = json.loads((docs / 'toy.json').read_text())
+  found = sealed.read_json(docs / 'toy.json')
   lines = (docs / 'known_answers.md').read_text().splitlines()
   start = next(n for n, ln in enumerate(lines) if ln.startswith('| optimum'))
   for measures, line in zip(found.values(), lines[start:], strict=False):
@@ -189,7 +189,7 @@ def test_the_program_leaves_figure_and_numbers(tmp_path, capsys):
   assert [line.split()[0] for line in out[1:5]] == [
     *('optimum', 'elbo', 'target_rate_weight_1', 'target_rate_weight_3'),
   ]
-  found = json.loads((folder / 'toy.json').read_text())
+  found = sealed.read_json(folder / 'toy.json')
   assert list(found) == [line.split()[0] for line in out[1:5]]
   for measures in found.values():
     assert tuple(measures) == world_lib.Measures._fields

@@ -2,7 +2,6 @@
 """Training goes on bit for bit, keeps the best, and survives what breaks."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import tfp_rd
 from tfp_rd import config, dataset
 from tfp_rd.model import variables
 from tfp_rd.network import initial
-from tfp_rd.run import directory
+from tfp_rd.run import directory, sealed
 from tfp_rd.training import experiment, loop, program
 from tfp_rd.training import selection as selection_lib
 from tfp_rd.training.optimizer import Average
@@ -30,25 +29,25 @@ class Stop(Exception):
   """Ends training from within, as kill -9 would from without."""
 
 
+TRAINING = config.TrainingConfig(
+  num_steps=12, batch_size=4, validate_every=5, weight_averaging=0.9
+)
+CALLS = config.Execution(checkpoint_every=4, steps_per_call=3)
+
+
 def fit(model, run_dir, *, stop_at=None, **kwargs):
   def on_progress(step, *_):
     if step == stop_at:
       raise Stop
 
-  return tfp_rd.fit(
-    model,
-    images(),
-    num_steps=12,
-    batch_size=4,
-    validation=images(6),
-    validate_every=5,
-    weight_averaging=0.9,
-    run_dir=run_dir,
-    checkpoint_every=4,
-    steps_per_call=3,
-    on_progress=on_progress,
+  kwargs = {
+    'images': images(),
+    'training': TRAINING,
+    'execution': CALLS,
+    'validation': images(6),
     **kwargs,
-  )
+  }
+  return tfp_rd.fit(model, run_dir=run_dir, on_progress=on_progress, **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,11 @@ def test_a_directory_of_another_training_is_refused(tmp_path):
 def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
   checkpoints(tmp_path)
   with pytest.raises(tfp_rd.UserError, match='jit_compile'):
-    fit(build(seed=1), tmp_path, jit_compile='true')
+    fit(
+      build(seed=1),
+      tmp_path,
+      execution=dataclasses.replace(CALLS, jit_compile='true'),
+    )
 
 
 def test_the_kept_weights_are_the_best_on_validation():
@@ -214,7 +217,7 @@ EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
 def test_a_run_leaves_its_files_and_its_model(tmp_path):
   a_run = directory.create_run(tmp_path, small(objective='beta_elbo(beta=0.5)'))
   result = experiment.execute(a_run, EXECUTION)
-  assert json.loads((a_run.path / 'result.json').read_text()) == result
+  assert sealed.read_json(a_run.path / 'result.json') == result
   assert result['schema'] == 1
   assert result['points'][0]['beta'] == 0.5
   assert result['points'][0]['test'] == result['test']
@@ -279,7 +282,7 @@ def test_a_run_directory_of_another_config_is_refused(tmp_path):
   cell = small()
   a_run = directory.create_run(tmp_path, cell)
   other = dataclasses.replace(cell, seed=5)
-  (a_run.path / 'config.json').write_text(other.to_json())
+  directory.write_config(directory.Run(a_run.path, other))
   with pytest.raises(tfp_rd.UserError, match='another configuration'):
     directory.create_run(tmp_path, cell)
 

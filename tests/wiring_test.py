@@ -160,20 +160,14 @@ def fit(config):
     dropout=config.model.dropout or 0.0,
     seed=initial.fold_in(config.seed, 0),
   )
-  training = config.training
   tfp_rd.fit(
     model,
     images.train,
     objective=tfp_rd.BetaElbo(beta=config.beta),
-    num_steps=training.num_steps,
+    training=config.training,
+    execution=EXECUTION,
     seed=config.seed,
-    batch_size=training.batch_size,
-    learning_rate=training.learning_rate,
-    normalize_gradients=training.normalize_gradients,
-    weight_averaging=training.weight_averaging,
     validation=images.validation,
-    validate_every=training.validate_every,
-    steps_per_call=EXECUTION.steps_per_call,
   )
   return weights(model)
 

@@ -58,12 +58,13 @@ if TYPE_CHECKING:  # What editors and type checkers see.
   from tfp_rd.estimate import Estimate
   from tfp_rd.model.build import build
   from tfp_rd.model.conditional_model import ConditionalModel
+  from tfp_rd.model.evaluation import evaluate
   from tfp_rd.model.latent_variable_model import LatentVariableModel
   from tfp_rd.objective.beta_elbo import BetaElbo
   from tfp_rd.objective.multi_rate import MultiRate
   from tfp_rd.objective.target_rate import TargetRate
   from tfp_rd.point import Point
-  from tfp_rd.rate_distortion import draw, Draws, evaluate
+  from tfp_rd.rate_distortion import draw, Draws
   from tfp_rd.report.report import write_report
   from tfp_rd.run.directory import load_run
   from tfp_rd.training.experiment import restore
@@ -91,7 +92,7 @@ _HOMES = {
   'Point': 'point',
   'draw': 'rate_distortion',
   'Draws': 'rate_distortion',
-  'evaluate': 'rate_distortion',
+  'evaluate': 'model.evaluation',
   'write_report': 'report.report',
   'load_run': 'run.directory',
   'restore': 'training.experiment',

@@ -4,6 +4,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,12 @@ class Point:
 
   @classmethod
   def from_examples(
-    cls, rate: np.ndarray, distortion: np.ndarray, *, num_samples: int
+    cls,
+    rate: np.ndarray,
+    distortion: np.ndarray,
+    *,
+    num_samples: int,
+    status: Mapping[str, str] = MappingProxyType({}),
   ) -> 'Point':
     """Reduces per-example values.
 
@@ -63,6 +69,8 @@ class Point:
       rate: `[N]`, nats of each image, averaged over its draws.
       distortion: `[N]`, likewise.
       num_samples: Draws behind each value.
+      status: Mapping from each value that is no bound to what it is instead,
+        as in `{'rate_nats': 'estimate'}`.
 
     Returns:
       The point; its standard errors are NaN for a single image.
@@ -75,6 +83,7 @@ class Point:
       *Estimate.of_mean(-(rate + distortion))[:2],
       num_examples=len(rate),
       num_samples=num_samples,
+      status={**_STATUS, **status},
     )
 
   def to_dict(self) -> dict[str, Any]:

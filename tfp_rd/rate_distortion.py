@@ -6,26 +6,17 @@
 Everything else in the package is a function of such draws.
 """
 
-import functools
 from typing import NamedTuple, Optional
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import errors
-from tfp_rd import point as point_lib
 from tfp_rd.network import initial
 
-__all__ = ['Draws', 'as_examples', 'draw', 'evaluate', 'evaluate_examples']
+__all__ = ['Draws', 'as_examples', 'draw', 'refuse_curve']
 
 tfd = tfp.distributions
-
-# Images, times draws in one pass of `evaluate`.
-_ROWS_A_PASS = 1000
-
-# Folded into the seed, so that no evaluation repeats the draws of training.
-_EVALUATION = 24_301
 
 
 class Draws(NamedTuple):
@@ -83,7 +74,7 @@ def draw(
     UserError: A distribution's event shape is not that of a whole example,
       there is no closed form, or the model is a whole curve.
   """
-  _refuse_curve(model)
+  refuse_curve(model)
   x = as_examples(x, model.dtype)
   seeds = initial.split(seed, 3)
   encoder_seed, decoder_seed = seeds[1:] if training else (None, None)
@@ -113,68 +104,12 @@ def draw(
   return draws._replace(analytic_rate=_analytic_rate(draws, rate))
 
 
-def evaluate(
-  model, images, *, num_samples=16, seed=0, batch_size=250
-) -> point_lib.Point:
-  """Measures R, D and ELBO of a model on images.
+def refuse_curve(model) -> None:
+  """Refuses a model for many betas, which gives no draws before one is chosen.
 
-  Args:
-    model: A `LatentVariableModel`.
-    images: `[N, ...]`.
-    num_samples: Draws of z for each image.
-    seed: An integer or a pair.
-    batch_size: Images in one pass.
-
-  Returns:
-    The point, with standard errors over images.  Dropout is off.
+  Raises:
+    UserError: The model is one.
   """
-  rate, distortion = evaluate_examples(
-    model, images, num_samples=num_samples, seed=seed, batch_size=batch_size
-  )
-  return point_lib.Point.from_examples(
-    rate, distortion, num_samples=num_samples
-  )
-
-
-def evaluate_examples(
-  model, images, *, num_samples=16, seed=0, batch_size=250
-) -> tuple[np.ndarray, np.ndarray]:
-  """Measures rate and distortion of each image.
-
-  Args:
-    model: A `LatentVariableModel`.
-    images: `[N, ...]`.
-    num_samples: Draws of z for each image.
-    seed: An integer or a pair.
-    batch_size: Images in one pass.
-
-  Returns:
-    rate_nats: `[N]`, mean over the draws.
-    distortion_nats: `[N]`, likewise.
-  """
-  _refuse_curve(model)
-  images = np.asarray(as_examples(images, model.dtype))
-  size = min(batch_size, len(images))
-  at_once = _draws_at_once(size, num_samples)
-  seed = initial.fold_in(seed, _EVALUATION)
-  sum_of_draws = _compiled(model, model.encoder, model.marginal, model.decoder)
-  results = []
-  for n, start in enumerate(range(0, len(images), size)):
-    x = images[start : start + size]
-    # One shape, one trace: the last batch is filled up and cut again.
-    x = tf.constant(np.concatenate([x, np.repeat(x[-1:], size - len(x), 0)]))
-    batch_seed = initial.fold_in(seed, n)
-    results.append(
-      sum(
-        sum_of_draws(x, initial.fold_in(batch_seed, m), at_once).numpy()
-        for m in range(num_samples // at_once)
-      )
-    )
-  rate, distortion = np.concatenate(results, axis=1) / num_samples
-  return rate[: len(images)], distortion[: len(images)]
-
-
-def _refuse_curve(model):
   if not hasattr(model, 'encoder') and hasattr(model, 'at'):
     raise errors.UserError(
       f'a {type(model).__name__} is a model for each beta; give that at one of '
@@ -193,25 +128,6 @@ def as_examples(x, dtype) -> tf.Tensor:
   if dtype is not None and (x.dtype.is_floating or x.dtype.is_bool):
     x = tf.cast(x, dtype)
   return x
-
-
-def _draws_at_once(num_images, num_samples):
-  """Returns how many draws one pass takes: a divisor of their number."""
-  most = max(1, _ROWS_A_PASS // num_images)
-  return max(n for n in range(1, most + 1) if num_samples % n == 0)
-
-
-@functools.lru_cache(maxsize=4)
-def _compiled(model, *parts):
-  """Returns one traced function a model, as long as its parts are these."""
-  del parts
-
-  def sum_of_draws(x, seed, num_samples):
-    draws = draw(model, x, num_samples=num_samples, seed=seed)
-    nats = tf.stack([draws.rate, draws.distortion])
-    return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1)
-
-  return tf.function(sum_of_draws, autograph=False)
 
 
 def _analytic_rate(draws, rate):

@@ -182,7 +182,8 @@ def _load(data, data_dir):
 
 def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
-  from tfp_rd import rate_distortion  # Both bring TensorFlow.
+  # Both bring TensorFlow.
+  from tfp_rd.model import evaluation as evaluation_lib
   from tfp_rd.training import experiment
 
   data = _load(run.config.data, flag_values.data_dir)
@@ -191,7 +192,7 @@ def _rows(run, betas, flag_values):
   rows = []
   for beta, model in experiment.restore_models(run, betas):
     for name in point_table.SPLITS if split == 'all' else (split,):
-      point = rate_distortion.evaluate(
+      point = evaluation_lib.evaluate(
         model,
         data.evaluation_images(name, count=evaluation.eval_examples),
         num_samples=flag_values.num_samples or evaluation.eval_samples,

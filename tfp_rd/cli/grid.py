@@ -12,7 +12,14 @@ from absl import flags
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import errors
-from tfp_rd.cli import config_flags, objective_flags, program, training, workers
+from tfp_rd.cli import (
+  config_flags,
+  curve_flags,
+  objective_flags,
+  program,
+  training,
+  workers,
+)
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.cli import report as report_program
 from tfp_rd.run import grid as grid_lib
@@ -136,7 +143,7 @@ def _grid(flag_values) -> grid_lib.Grid:
     base=dataclasses.replace(base, evaluation=evaluation, objective=curve),
     objectives=objectives,
     seeds=tuple(map(_seed, flag_values.seeds)),
-    curve_changes=_curve_changes(flag_values, grid, base),
+    curve_changes=curve_flags.changes(flag_values, grid, base),
     warm_start=flag_values.warm_start,
   )
   if flag_values.warm_start:
@@ -145,31 +152,6 @@ def _grid(flag_values) -> grid_lib.Grid:
     return grid
   parsed = map(architecture_lib.parse, flag_values.architectures)
   return dataclasses.replace(grid, architectures=tuple(map(str, parsed)))
-
-
-def _curve_changes(flag_values, grid, base):
-  """Returns what suits the preset's own curves, where they are meant."""
-  if flag_values['objective'].present:
-    return {}
-  if (base.data, base.model.size) != (grid.base.data, grid.base.model.size):
-    # The weight of the loss goes with the decoder, whatever the images are.
-    return {
-      decoder: grid_lib.CurveChanges(weight_power=changes.weight_power)
-      for decoder, changes in grid.curve_changes.items()
-    }
-  flags = ('num_steps', 'dropout', 'eval_train_examples', 'eval_samples')
-  given = [name for name in flags if flag_values[name].present]
-  return {
-    decoder: _capped(changes.without(given), flag_values.max_steps)
-    for decoder, changes in grid.curve_changes.items()
-  }
-
-
-def _capped(changes, most_steps):
-  if not (most_steps and changes.num_steps):
-    return changes
-  num_steps = min(most_steps, changes.num_steps)
-  return dataclasses.replace(changes, num_steps=num_steps)
 
 
 def _seed(text):

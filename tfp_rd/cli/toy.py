@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program of the paper's toy world: its figure and its exact numbers."""
 
-import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from absl import flags
 from tfp_rd import errors
 from tfp_rd.cli import program
 from tfp_rd.cli import report as report_program
-from tfp_rd.run import atomic_file
+from tfp_rd.run import sealed
 
 __all__ = ['main']
 
@@ -166,9 +165,7 @@ def _write(folder, world, models):
     drawn = module.draw(world, models.values(), titles=titles)
     plot.save(drawn, folder / name)
     print(folder / name)
-  atomic_file.write_atomically(
-    folder / 'toy.json', json.dumps(measures, indent=1, allow_nan=False) + '\n'
-  )
+  sealed.write_json(folder / 'toy.json', measures)
   print(folder / 'toy.json')
 
 

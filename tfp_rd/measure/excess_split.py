@@ -19,6 +19,7 @@ import tensorflow as tf
 from tfp_rd import errors, rate_distortion
 from tfp_rd.estimate import Estimate
 from tfp_rd.measure import streaming
+from tfp_rd.model import evaluation
 from tfp_rd.network import initial
 
 __all__ = ['LossShares', 'loss_shares']
@@ -121,7 +122,7 @@ def _difference(one, other):
 def _means(model, images, truth, num_pairs, seed):
   """Returns R, D and D + R - H."""
   chosen = _choose(truth, num_pairs, initial.fold_in(seed, _MORE_IMAGES))
-  rate, distortion = rate_distortion.evaluate_examples(
+  rate, distortion = evaluation.evaluate_examples(
     model,
     images[chosen],
     num_samples=1,

@@ -15,7 +15,7 @@ from typing import Any, Optional
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.measure.measure import Measure
-from tfp_rd.run import directory, measures
+from tfp_rd.run import directory, measures, result_file
 from tfp_rd.training import checkpoint, experiment, provenance
 
 __all__ = ['measure_run', 'wanted_betas']
@@ -140,7 +140,7 @@ def _lacks(run, betas, known):
 def _load(data, data_dir):
   """Loads a data set, and digests it, once for all runs in a row."""
   loaded = dataset_lib.load(data, data_dir=data_dir)
-  splits = [getattr(loaded, split) for split in directory.SPLITS]
+  splits = [getattr(loaded, split) for split in result_file.SPLITS]
   return loaded, provenance.digest_of_images(splits)
 
 

@@ -18,12 +18,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import errors, rate_distortion
+from tfp_rd import errors
 from tfp_rd.model import condition as condition_lib
+from tfp_rd.model import evaluation, rate_search
 from tfp_rd.model import latent_variable_model as model_lib
-from tfp_rd.model import rate_search
 
-__all__ = ['BETA_RANGE', 'ConditionalModel', 'Slide', 'check_objective']
+__all__ = ['BETA_RANGE', 'ConditionalModel']
 
 BETA_RANGE = (0.05, 10.0)
 
@@ -87,7 +87,7 @@ class ConditionalModel(tf.Module):
     if not isinstance(beta, tf.Variable):
       known = tf.get_static_value(tf.convert_to_tensor(beta))
       for value in np.ravel([] if known is None else known).tolist():
-        self._check(value)
+        self.check_beta(value)
     condition = condition_lib.Condition(
       beta, self.beta_range, self.dtype or tf.float32, num_repeats
     )
@@ -96,6 +96,26 @@ class ConditionalModel(tf.Module):
       condition_lib.MarginalAt(self.parts.marginal, condition),
       condition_lib.At(self.parts.decoder, condition),
     )
+
+  def at_variable(self):
+    """Returns a variable, and the model at the beta that it holds."""
+    beta = tf.Variable(
+      self.beta_range[0], trainable=False, dtype=self.dtype or tf.float32
+    )
+    return beta, self.at(beta)
+
+  def check_beta(self, beta: float) -> None:
+    """Checks that a beta lies in the range.
+
+    Raises:
+      UserError: It does not.
+    """
+    least, largest = self.beta_range
+    if not least * (1 - 1e-6) <= beta <= largest * (1 + 1e-6):
+      raise errors.UserError(
+        f'beta is {beta:g}; this model is for betas from {least:g} to '
+        f'{largest:g}.'
+      )
 
   def at_rate(
     self, rate_nats, images, *, num_samples=16, seed=0, tolerance_nats=0.05
@@ -119,11 +139,13 @@ class ConditionalModel(tf.Module):
 
     Warns where the rate does not fall with beta.
     """
-    slide = Slide(self)
+    variable, model = self.at_variable()
+    evaluation.keep_compiled(model)
 
     def rate_at(beta):
-      point = rate_distortion.evaluate(
-        slide.to(beta), images, num_samples=num_samples, seed=seed
+      variable.assign(beta)
+      point = evaluation.evaluate(
+        model, images, num_samples=num_samples, seed=seed
       )
       return point.rate_nats
 
@@ -149,90 +171,3 @@ class ConditionalModel(tf.Module):
   def num_parameters(self) -> int:
     """Number of trainable numbers."""
     return self.parts.num_parameters
-
-  def _check(self, beta):
-    least, largest = self.beta_range
-    if not least * (1 - 1e-6) <= beta <= largest * (1 + 1e-6):
-      raise errors.UserError(
-        f'beta is {beta:g}; this model is for betas from {least:g} to '
-        f'{largest:g}.'
-      )
-
-
-class Slide:
-  """The model of a conditional one that moves along the curve.
-
-  One compiled evaluation then serves all betas.
-
-  Args:
-    conditional: A `ConditionalModel`.
-
-  #### Examples
-
-  ```python
-  conditional = tfp_rd.build(
-      '---', image_shape=(4, 4, 1), latent_size=2, conditional=True)
-  images = tf.ones([8, 4, 4, 1])
-  slide = Slide(conditional)
-  points = [tfp_rd.evaluate(slide.to(beta), images) for beta in (0.1, 1.0)]
-  ```
-  """
-
-  def __init__(self, conditional: ConditionalModel):
-    self._conditional = conditional
-    self._beta = tf.Variable(
-      conditional.beta_range[0],
-      trainable=False,
-      dtype=conditional.dtype or tf.float32,
-    )
-    self._model = conditional.at(self._beta)
-
-  def to(self, beta: float):
-    """Moves to a beta; the model is the same object at every call."""
-    self._conditional._check(beta)
-    self._beta.assign(beta)
-    return self._model
-
-
-def models_along(model, betas):
-  """Yields each beta and the model there, which holds until the next.
-
-  Args:
-    model: A `ConditionalModel`, or a model of one beta, which is every beta's.
-    betas: Numbers, or `None` for a model without a beta.
-  """
-  if not isinstance(model, ConditionalModel):
-    yield from ((beta, model) for beta in betas)
-    return
-  slide = Slide(model)
-  for beta in betas:
-    yield beta, slide.to(beta)
-
-
-def check_objective(model, objective, *, batch_size: int) -> None:
-  """Checks that an objective of one beta, or of a range, suits a model.
-
-  Raises:
-    UserError: It does not, or the batch is not a multiple of its groups.
-  """
-  is_conditional = isinstance(model, ConditionalModel)
-  wanted = getattr(objective, 'beta_range', None)
-  if is_conditional != (wanted is not None):
-    raise errors.UserError(
-      f'the model is for {"a range of betas" if is_conditional else "one beta"}'
-      f' and the objective is {objective!r}; a ConditionalModel goes with '
-      'multi_rate, and no other model does.'
-    )
-  if not is_conditional:
-    return
-  least, largest = model.beta_range
-  if not least <= wanted[0] < wanted[1] <= largest:
-    raise errors.UserError(
-      f'the model is for betas from {least:g} to {largest:g} and the objective '
-      f'is {objective!r}; give both the same range.'
-    )
-  if batch_size % objective.num_groups:
-    raise errors.UserError(
-      f'batch_size is {batch_size}; it must be a multiple of the '
-      f'{objective.num_groups} groups of multi_rate.'
-    )

@@ -4,7 +4,7 @@
 import dis
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -14,6 +14,7 @@ __all__ = [
   'is_keras_3',
   'is_tf_keras',
   'named',
+  'outside',
   'refuse_hidden_variables',
   'trainable_variables',
 ]
@@ -64,6 +65,39 @@ def named(modules: Mapping[str, tf.Module]) -> dict[str, tf.Variable]:
       path, variable = min(ways, key=lambda way: _rank(way[0]))
       found.setdefault(key, ('/'.join(path), variable))
   return dict(found.values())
+
+
+def outside(
+  parts: Mapping[str, tf.Module], chosen: Sequence[str]
+) -> list[tf.Variable]:
+  """Returns the variables of the parts that are not chosen.
+
+  A variable of two parts is outside if one of them is, so that a part which
+  was not chosen stays as it is.
+
+  Args:
+    parts: All parts by name.
+    chosen: Names of some.
+
+  Raises:
+    UserError: There is no such part, or the chosen ones have no variables of
+      their own.
+  """
+  for name in chosen:
+    if name not in parts:
+      raise errors.UserError(
+        f'{name!r} is no part; choose one or several of {", ".join(parts)}.'
+      )
+  found = [v for n, p in parts.items() if n not in chosen for v in p.variables]
+  fixed = {id(v) for v in found}
+  own = [v for n in chosen for v in trainable_variables(parts[n])]
+  if all(id(v) in fixed for v in own):
+    raise errors.UserError(
+      f'there is nothing to move in {" and ".join(chosen)} alone: its '
+      'variables, if it has any, are those of another part too; name this part '
+      'as well.'
+    )
+  return found
 
 
 def _rank(path):

@@ -2,15 +2,16 @@
 """Objectives are values: what to minimise, by whom, and how to choose.
 
 A new objective is one new file and one line in the table.  It is a frozen
-dataclass of plain numbers with a name, the names of its metrics, and
+dataclass of plain numbers that derives from `Objective`, with a name, the names
+of its metrics, and
 
-    players(model, seed)    who learns: a mapping from name to tf.Module
     losses(draws, context)  a scalar for each player, and the metrics
     score(point)            what the kept step minimises on validation
 
-One for a `ConditionalModel` also has a `beta_range`, and `num_groups` betas
-that `draw_betas(seed=, dtype=)` draws for each step; its `score` takes a
-mapping from the betas of `compared_betas()` to points.
+It may declare how z is drawn, what it requires, and players of its own: see
+`Objective`.  One for a `ConditionalModel` also has a `beta_range`, and
+`num_groups` betas that `draw_betas(seed=, dtype=)` draws for each step; its
+`score` takes a mapping from the betas of `compared_betas()` to points.
 """
 
 import importlib
@@ -18,8 +19,9 @@ import importlib
 from tfp_rd import errors, record_text
 from tfp_rd.objective.context import Context, Losses
 from tfp_rd.objective.objective import Objective
+from tfp_rd.objective.player import Player
 
-__all__ = ['Context', 'Losses', 'Objective', 'names', 'parse']
+__all__ = ['Context', 'Losses', 'Objective', 'Player', 'names', 'parse']
 
 _CLASSES = {
   'beta_elbo': ('tfp_rd.objective.beta_elbo', 'BetaElbo'),

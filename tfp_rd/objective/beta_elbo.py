@@ -44,20 +44,17 @@ class BetaElbo(Objective):
     field.check_positive(self, 'beta')
     field.check_whole(self, 'kl_annealing_steps', least=0)
 
-  def players(self, model, seed):
-    """Returns the model alone."""
-    del seed
-    return {'model': model}
-
   def losses(self, draws, context):
     """Returns the mean of D + beta R over draws and images."""
     import tensorflow as tf
 
-    weight = context.beta
-    if self.kl_annealing_steps:
-      part = tf.cast(context.step, weight.dtype) / self.kl_annealing_steps
-      weight *= tf.minimum(part, 1.0)
-    loss = tf.reduce_mean(draws.distortion + weight * draws.rate)
+    beta, num_steps = context.beta, context.numbers['kl_annealing_steps']
+    # As TensorFlow divides by a constant, bit for bit.
+    rise = 1.0 / tf.maximum(num_steps, 1)
+    part = tf.cast(context.step, beta.dtype) * rise
+    # A tensor chooses, so that no number of steps retraces.
+    part = tf.where(num_steps > 0, tf.minimum(part, 1.0), 1.0)
+    loss = tf.reduce_mean(draws.distortion + beta * part * draws.rate)
     return context_lib.Losses({'model': loss}, {})
 
   def value(self, distortion, rate):

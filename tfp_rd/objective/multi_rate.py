@@ -54,6 +54,12 @@ class MultiRate(Objective):
 
   name: ClassVar[str] = 'multi_rate'
   is_curve: ClassVar[bool] = True
+  # The range is that of the model, and the groups are a shape; TensorFlow takes
+  # some powers as square roots, which it must know while it traces.
+  static: ClassVar[tuple[str, ...]] = (
+    *('beta_min', 'beta_max', 'num_groups'),
+    'weight_power',
+  )
 
   beta_min: float = 0.05
   beta_max: float = 10.0
@@ -69,11 +75,6 @@ class MultiRate(Objective):
         f'beta_min is {self.beta_min:g} and beta_max {self.beta_max:g}; '
         'give a larger beta_max.'
       )
-
-  def players(self, model, seed):
-    """Returns the model alone."""
-    del seed
-    return {'model': model}
 
   @property
   def beta_range(self) -> tuple[float, float]:

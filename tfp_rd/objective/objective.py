@@ -5,11 +5,21 @@ No TensorFlow here.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 
 from tfp_rd import record_text
+from tfp_rd.objective.player import Player
 
-__all__ = ['Objective']
+__all__ = ['Objective', 'REQUIREMENTS']
+
+# What an objective may require, and how it is called in a sentence.
+REQUIREMENTS = {
+  'factorised_encoder': 'an encoder whose dimensions of z are independent',
+  'encoder_density': 'an encoder whose density is known at any z',
+  'decoder_mean': 'a decoder that knows its mean',
+  'labels': 'images with labels',
+}
 
 
 class Objective:
@@ -25,13 +35,23 @@ class Objective:
     beta_range: The least and the largest beta of such a curve, else `None`.
     beta: The weight of the rate that its result is reported at; `None` for an
       objective that is not told by a beta.
+    num_samples: Draws of z for each image of a step.
+    rate: `'monte_carlo'`, or `'analytic'` for KL(e || m) in closed form.
+    requires: Names of `REQUIREMENTS`; a model or data set that lacks one is
+      refused before the first step.
+    static: Numeric fields that shape the compiled step.  `losses` reads these
+      from `self`, and all other numbers from `context.numbers`.
   """
 
   name: ClassVar[str] = ''
   metric_names: ClassVar[tuple[str, ...]] = ()
   is_curve: ClassVar[bool] = False
+  static: ClassVar[tuple[str, ...]] = ()
   beta_range: Optional[tuple[float, float]] = None
   beta: Optional[float] = None
+  num_samples = 1
+  rate = 'monte_carlo'
+  requires = ()
 
   def __repr__(self):
     return record_text.write(self)
@@ -53,3 +73,42 @@ class Objective:
     if 'beta' not in names:
       return self
     return dataclasses.replace(self, beta=beta)
+
+  def players(self, model, seed) -> Mapping[str, Player]:
+    """Returns who learns, by name; here the model alone.
+
+    Args:
+      model: The model that is trained.
+      seed: Of variables that the objective brings along.
+    """
+    del seed
+    return {'model': Player(model)}
+
+  @property
+  def numbers(self) -> dict[str, float]:
+    """The numeric fields that reach the step as tensors, by name."""
+    return {
+      field.name: float(getattr(self, field.name))
+      for field in self._free_fields()
+    }
+
+  def structure(self) -> Any:
+    """Returns the record with its `numbers` at their defaults.
+
+    Objectives of one structure share a compiled step.
+    """
+    defaults = {field.name: field.default for field in self._free_fields()}
+    return dataclasses.replace(self, **defaults)
+
+  def _free_fields(self):
+    """Yields fields that are numbers, by default too, and not static."""
+    # The number of draws is a shape.
+    static = {'num_samples', *self.static}
+    for field in dataclasses.fields(self):
+      values = (field.default, getattr(self, field.name))
+      if field.name not in static and all(map(_is_number, values)):
+        yield field
+
+
+def _is_number(value):
+  return isinstance(value, (int, float)) and not isinstance(value, bool)

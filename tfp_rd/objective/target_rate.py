@@ -46,23 +46,24 @@ class TargetRate(Objective):
 
   def value(self, distortion, rate):
     """Returns the loss of mean distortion and rate; of plain numbers too."""
-    return distortion + self.weight * abs(self.target_rate_nats - rate)
-
-  def players(self, model, seed):
-    """Returns the model alone."""
-    del seed
-    return {'model': model}
+    return _loss(distortion, rate, self.target_rate_nats, self.weight)
 
   def losses(self, draws, context):
     """Returns the loss of the batch."""
     import tensorflow as tf
 
-    del context
-    loss = self.value(
-      tf.reduce_mean(draws.distortion), tf.reduce_mean(draws.rate)
+    loss = _loss(
+      tf.reduce_mean(draws.distortion),
+      tf.reduce_mean(draws.rate),
+      context.numbers['target_rate_nats'],
+      context.numbers['weight'],
     )
     return context_lib.Losses({'model': loss}, {})
 
   def score(self, point) -> float:
     """Returns the loss of a `Point`."""
     return self.value(point.distortion_nats, point.rate_nats)
+
+
+def _loss(distortion, rate, target, weight):
+  return distortion + weight * abs(target - rate)

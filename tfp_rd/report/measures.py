@@ -10,11 +10,14 @@ import math
 import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import architecture
 from tfp_rd.estimate import Value
-from tfp_rd.run import atomic_file, directory, measures
+from tfp_rd.run import atomic_file, measures
+
+if TYPE_CHECKING:
+  from tfp_rd.run import directory
 
 __all__ = ['Row', 'cell', 'rows_of', 'table_csv', 'table_md', 'write_measures']
 
@@ -48,7 +51,7 @@ class Row(NamedTuple):
 
 
 def write_measures(
-  runs: Iterable[directory.Run],
+  runs: 'Iterable[directory.Run]',
   folder: atomic_file.Path,
   *,
   on_refused: Callable[[str], Any] = warnings.warn,
@@ -80,7 +83,7 @@ def write_measures(
 
 
 def rows_of(
-  runs: Iterable[directory.Run],
+  runs: 'Iterable[directory.Run]',
 ) -> tuple[list[Row], list[str]]:
   """Reads the measures of runs.
 

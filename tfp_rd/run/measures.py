@@ -13,11 +13,14 @@ import hashlib
 import math
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import errors, record_text
 from tfp_rd.estimate import Value
-from tfp_rd.run import directory, sealed
+from tfp_rd.run import sealed
+
+if TYPE_CHECKING:
+  from tfp_rd.run import directory
 
 __all__ = ['MeasureFile', 'MeasuredPoint', 'file_name', 'lock', 'read_all']
 
@@ -94,7 +97,7 @@ class MeasureFile(NamedTuple):
     """Whether measure, weights and images are those of another file."""
     return self[:3] == other[:3]
 
-  def write(self, run: directory.Run) -> None:
+  def write(self, run: 'directory.Run') -> None:
     """Writes the file into a run's directory, whole or not at all.
 
     Raises:
@@ -137,12 +140,12 @@ class MeasureFile(NamedTuple):
     return file
 
 
-def path_of(run: directory.Run, text: str) -> pathlib.Path:
+def path_of(run: 'directory.Run', text: str) -> pathlib.Path:
   """Returns the path of a measure's file in a run's directory."""
   return run.path / _FOLDER / f'{file_name(text)}.json'
 
 
-def read_all(run: directory.Run) -> tuple[list[MeasureFile], list[str]]:
+def read_all(run: 'directory.Run') -> tuple[list[MeasureFile], list[str]]:
   """Reads the measures of a run.
 
   Args:
@@ -164,7 +167,7 @@ def read_all(run: directory.Run) -> tuple[list[MeasureFile], list[str]]:
 
 
 @contextlib.contextmanager
-def lock(run: directory.Run, text: str) -> Iterator[None]:
+def lock(run: 'directory.Run', text: str) -> Iterator[None]:
   """Holds one measure of a run for this process.
 
   Raises:

@@ -87,7 +87,7 @@ def train(source, objectives, *, recipe=Recipe()) -> list[world_lib.Model]:
     UserError: A parameter is no longer finite.
   """
   starts = _Starts(len(source), len(objectives), recipe)
-  adam = optimizer.Adam(starts.trainable_variables)
+  adam = optimizer.Adam(dict(enumerate(starts.trainable_variables)))
   probabilities = tf.constant(source, tf.float32)
 
   def loss():

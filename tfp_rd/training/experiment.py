@@ -9,12 +9,11 @@ from typing import Any, Optional
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd.model import build, conditional_model
+from tfp_rd.model import build, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
-from tfp_rd.training import checkpoint, loop, tensorboard
-from tfp_rd.training import program as program_lib
+from tfp_rd.training import checkpoint, loop, trainer
 from tfp_rd.training import result as result_lib
 
 __all__ = ['execute', 'restore', 'restore_models']
@@ -45,30 +44,26 @@ def execute(
     OSError: A file cannot be written.
   """
   config = run.config
-  if execution.tensorboard:
-    on_progress = tensorboard.writing(run.path / 'tensorboard', on_progress)
   data = _load_data(config.data, execution.data_dir)
-  objective = config.objective
-  loop.check_precision(config.training.precision)
   with run_lib.lock(run):
     if run.is_done:
       return _evaluate_again(run, data)
     program = _program(config, execution, data)
     if config.parent:
       _start_from_parent(run, program)
-    state = loop.State(program)
-    inputs = loop.make_inputs(
-      data.train,
-      seed=initial.fold_in(config.seed, 1),
-      objective=objective,
-      learning_rate=config.training.learning_rate,
-      num_steps=config.training.num_steps,
-    )
-    loop.train_program(
-      state,
-      inputs,
-      _schedule(config.training, execution),
-      objective=objective,
+    state, _ = trainer.train(
+      program,
+      trainer.make_inputs(
+        program,
+        data.train,
+        objective=config.objective,
+        training=config.training,
+        seed=config.seed,
+        labels=data.train_labels,
+      ),
+      objective=config.objective,
+      training=config.training,
+      execution=execution,
       validation=data.evaluation_images(
         'validation', count=config.training.validation_examples
       ),
@@ -96,12 +91,12 @@ def restore(run: run_lib.Run, beta: Optional[float] = None):
   model = _restore(run)
   if beta is None:
     return model
-  if isinstance(model, conditional_model.ConditionalModel):
+  if run.config.objective.is_curve:
     return model.at(beta)
   if beta not in run.points('test'):
-    known = ', '.join(f'{b:g}' for b in run.points('test'))
     raise errors.UserError(
-      f'{run.path} has no point at beta {beta:g}: {known}.'
+      f'{run.path} has no point at beta {beta:g}; its betas are: '
+      f'{", ".join(f"{b:g}" for b in run.points("test") if b) or "none"}.'
     )
   return model
 
@@ -120,14 +115,9 @@ def restore_models(
     UserError: As `restore`.
   """
   known = run.points('test')
-  model = _restore(run)
-  if isinstance(model, conditional_model.ConditionalModel):
-    slide = conditional_model.Slide(model)
-    for beta in betas or known:
-      yield beta, slide.to(beta)
-    return
-  for beta in known:
-    yield beta, model
+  if not run.config.objective.is_curve:
+    betas = known
+  yield from movable_model.models_along(_restore(run), betas or known)
 
 
 def _restore(run):
@@ -183,15 +173,16 @@ def _load_data(data, data_dir):
 def _program(config, execution, data):
   """Returns the program of a run at step 0, traced before if it can be.
 
-  Runs of one family differ in beta, seed, learning rate and length, all of
-  which are inputs; the variables take the values of a program made afresh.
+  Runs of one family differ in numbers of the objective, seed, learning rate and
+  length, all of which are inputs; the variables take the values of a program
+  made afresh.
   """
   key = dataclasses.replace(
     config,
     seed=0,
     warm_start='',
     parent='',
-    objective=config.objective.at_beta(1.0),
+    objective=config.objective.structure(),
     training=dataclasses.replace(
       config.training,
       num_steps=1,
@@ -201,39 +192,36 @@ def _program(config, execution, data):
     ),
     evaluation=config_lib.EvaluationConfig(),
   )
-  jit_compile = loop.should_compile(execution.jit_compile)
-  program = _traced_program(
-    key, execution.steps_per_call, jit_compile, execution.data_dir
+  # What else differs between executions changes no program.
+  how = config_lib.Execution(
+    data_dir=execution.data_dir,
+    steps_per_call=execution.steps_per_call,
+    jit_compile=execution.jit_compile,
   )
-  fresh = _make_program(
-    config, data, execution.steps_per_call, jit_compile=jit_compile
-  )
+  program, fresh = _traced_program(key, how), _make_program(config, how, data)
+  if program.players.settings != fresh.players.settings:
+    return fresh  # An objective made them of its numbers.
   for variable, value in zip(program.variables, fresh.variables, strict=True):
     variable.assign(value)
   return program
 
 
 @functools.lru_cache(maxsize=1)
-def _traced_program(config, steps_per_call, jit_compile, data_dir):
-  data = _load_data(config.data, data_dir)
-  return _make_program(config, data, steps_per_call, jit_compile=jit_compile)
+def _traced_program(config, execution):
+  data = _load_data(config.data, execution.data_dir)
+  return _make_program(config, execution, data)
 
 
-def _make_program(config, data, steps_per_call, *, jit_compile):
-  model = _build(
-    config, data.image_shape, images=data.train, dropout=data.dropout
-  )
-  return program_lib.Program(
-    model,
-    config.objective,
-    batch_size=config.training.batch_size,
-    steps_per_call=steps_per_call,
+def _make_program(config, execution, data):
+  return trainer.make_program(
+    _build(config, data.image_shape, images=data.train, dropout=data.dropout),
+    data.train,
+    objective=config.objective,
+    training=config.training,
+    execution=execution,
     dynamic=data.dynamic,
-    normalize_gradients=config.training.normalize_gradients,
-    weight_averaging=config.training.weight_averaging,
-    precision=config.training.precision,
-    jit_compile=jit_compile,
-    seed=initial.fold_in(config.seed, 2),
+    seed=config.seed,
+    labels=data.train_labels,
   )
 
 
@@ -253,13 +241,4 @@ def _build(config, image_shape, *, images, dropout=0.0):
     dropout=settings.dropout,
     conditional=beta_range is not None,
     beta_range=beta_range,
-  )
-
-
-def _schedule(training, execution):
-  return loop.Schedule(
-    num_steps=training.num_steps,
-    validate_every=training.validate_every,
-    checkpoint_every=execution.checkpoint_every,
-    steps_per_call=execution.steps_per_call,
   )

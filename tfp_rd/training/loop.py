@@ -10,13 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfp_rd import errors, rate_distortion
-from tfp_rd.model import conditional_model
+from tfp_rd import errors
+from tfp_rd.model import evaluation
 from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
 from tfp_rd.run import metrics as metrics_lib
 from tfp_rd.training import checkpoint
-from tfp_rd.training import program as program_lib
+from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import selection as selection_lib
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
   'Schedule',
   'State',
   'check_precision',
-  'make_inputs',
   'score_fn',
   'should_compile',
   'train_program',
@@ -88,10 +87,7 @@ class State(tf.Module):
 
   def named_variables(self) -> dict[str, tf.Variable]:
     """Returns all variables by name: the model's, the players', the rest."""
-    players = {f'players/{n}': p for n, p in self.program.players.items()}
-    return variables_lib.named(
-      {'model': self.program.model, **players, 'training': self}
-    )
+    return variables_lib.named({'model': self.program.model, 'training': self})
 
 
 def should_compile(jit_compile: str) -> bool:
@@ -117,28 +113,9 @@ def check_precision(dtype: str) -> None:
     )
 
 
-def make_inputs(
-  images, *, seed, objective, learning_rate, num_steps, dtype='float32'
-) -> program_lib.Inputs:
-  """Puts on the device what a run brings to the compiled program."""
-  images = rate_distortion.as_examples(images, dtype)
-  return program_lib.Inputs(
-    images=images,
-    seed=initial.as_seed(seed),
-    beta=tf.constant(_beta_of(objective), dtype),
-    learning_rate=tf.constant(learning_rate, tf.float32),
-    num_steps=tf.constant(num_steps, tf.int64),
-  )
-
-
-def _beta_of(objective):
-  beta = getattr(objective, 'beta', None)
-  return 1.0 if beta is None else beta
-
-
 def train_program(
   state: State,
-  inputs: program_lib.Inputs,
+  inputs: inputs_lib.Inputs,
   schedule: Schedule,
   *,
   objective,
@@ -177,43 +154,51 @@ def train_program(
     )
   # The same draws at every validation, and none that training sees.
   score = score_fn(
-    program.model, objective, validation, seed=initial.fold_in(inputs.seed, -2)
+    program.movable,
+    objective,
+    validation,
+    seed=initial.fold_in(inputs.seed, -2),
   )
-  step = int(program.step)
-  while step < schedule.num_steps:
-    start = time.monotonic()
-    stop = schedule.next_stop(step)
-    row = {'step': stop, **program.run(inputs, stop - step)}
-    step = stop
-    if schedule.is_validation(step):
-      row['validation_score'] = state.selection.offer(step, score)
-    state.seconds.assign_add(time.monotonic() - start)
-    metrics.append(row)
-    files.write(metrics, save=schedule.is_checkpoint(step))
-    on_progress(step, schedule.num_steps, row)
-  state.selection.take()
+  try:
+    while (step := int(program.step)) < schedule.num_steps:
+      start = time.monotonic()
+      row = program.run(inputs, schedule.next_stop(step) - step)
+      step = int(program.step)
+      row = {'step': step, **row}
+      if schedule.is_validation(step):
+        row['validation_score'] = state.selection.offer(step, score)
+      state.seconds.assign_add(time.monotonic() - start)
+      metrics.append(row)
+      files.write(metrics, save=schedule.is_checkpoint(step))
+      on_progress(step, schedule.num_steps, row)
+  finally:
+    # After a divergence too, which leaves weights that are not finite.
+    state.selection.take()
   return metrics
 
 
-def score_fn(model, objective, validation, *, seed):
-  """Returns a function that scores the weights as they are; less is better."""
-  is_conditional = isinstance(model, conditional_model.ConditionalModel)
-  slide = conditional_model.Slide(model) if is_conditional else None
+def score_fn(movable, objective, validation, *, seed):
+  """Returns a function that scores the weights as they are; less is better.
 
-  def measure(model, num_samples):
-    return rate_distortion.evaluate(
-      model, validation, num_samples=num_samples, seed=seed
+  Args:
+    movable: A `tfp_rd.model.movable_model.MovableModel`.
+    objective: Scores a point, or the points at the betas that it compares.
+    validation: `[M, ...]` images.
+    seed: Of the draws, the same at every call.
+  """
+
+  def measure(beta, num_samples):
+    return evaluation.evaluate(
+      movable.to(beta), validation, num_samples=num_samples, seed=seed
     )
 
   def score():
-    if slide is None:
-      value = objective.score(measure(model, _VALIDATION_SAMPLES))
-    else:  # As many draws in all.
+    if objective.is_curve:  # As many draws in all.
       betas = objective.compared_betas()
       num_samples = -(-_VALIDATION_SAMPLES // len(betas))
-      value = objective.score(
-        {b: measure(slide.to(b), num_samples) for b in betas}
-      )
+      value = objective.score({b: measure(b, num_samples) for b in betas})
+    else:
+      value = objective.score(measure(objective.beta, _VALIDATION_SAMPLES))
     return value if math.isfinite(value) else math.inf
 
   return score
@@ -224,6 +209,7 @@ class _Files:
 
   def __init__(self, run_dir, state, on_warning):
     self._state = state
+    self._on_warning = on_warning
     self._folder = None if run_dir is None else pathlib.Path(run_dir)
     if self._folder is not None:
       self._folder.mkdir(parents=True, exist_ok=True)
@@ -238,8 +224,15 @@ class _Files:
     step = None if self._folder is None else self._checkpoints.restore()
     if step is None:
       return []
-    rows = metrics_lib.read_metrics(self._folder)
-    return [row for row in rows if row['step'] <= step]
+    try:
+      rows = metrics_lib.read_metrics(self._folder)
+      return [row for row in rows if row['step'] <= step]
+    except Exception as e:  # Half a row, odd bytes, other columns, and more.
+      self._on_warning(
+        f'the metrics of {self._folder} cannot be read ({e!r:.80}); those '
+        f'before step {step} are lost, and nothing else.'
+      )
+      return []
 
   def write(self, metrics, *, save):
     if self._folder is None:

@@ -15,9 +15,9 @@ optimisers take about ten for each variable.
 
 import tensorflow as tf
 
-__all__ = ['Adam', 'Average', 'learning_rate_at']
+__all__ = ['Adam', 'Ascent', 'Average', 'learning_rate_at', 'make']
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+_BETA_2, _EPSILON = 0.999, 1e-8
 
 
 class Adam(tf.Module):
@@ -25,12 +25,14 @@ class Adam(tf.Module):
 
   Args:
     variables: What is trained, by name; moments are kept under these names.
+    beta_1: Decay of the mean gradient.
     normalize_gradients: Divide each gradient by its L2 norm first [2].
   """
 
-  def __init__(self, variables, *, normalize_gradients=False):
+  def __init__(self, variables, *, beta_1=0.9, normalize_gradients=False):
     super().__init__()
-    self._variables = dict(variables)
+    self.moved = dict(variables)
+    self._beta_1 = beta_1
     self._normalize = normalize_gradients
     self.first, self.second = (
       {
@@ -46,10 +48,10 @@ class Adam(tf.Module):
     Args:
       gradients: One a variable, in the order of the variables.
       learning_rate: Scalar.
-      step: Number of the step, from 0.
+      step: How often they were moved before.
     """
     for (name, variable), gradient in zip(
-      self._variables.items(), gradients, strict=True
+      self.moved.items(), gradients, strict=True
     ):
       first, second = self.first[name], self.second[name]
       t = tf.cast(step + 1, variable.dtype)
@@ -59,14 +61,52 @@ class Adam(tf.Module):
         var=variable.handle,
         m=first.handle,
         v=second.handle,
-        beta1_power=_BETA_1**t,
+        beta1_power=self._beta_1**t,
         beta2_power=_BETA_2**t,
         lr=tf.cast(learning_rate, variable.dtype),
-        beta1=tf.constant(_BETA_1, variable.dtype),
+        beta1=tf.constant(self._beta_1, variable.dtype),
         beta2=tf.constant(_BETA_2, variable.dtype),
         epsilon=tf.constant(_EPSILON, variable.dtype),
         grad=gradient,
       )
+
+
+class Ascent(tf.Module):
+  """Plain gradient ascent, as a Lagrange multiplier wants.
+
+  Args:
+    variables: What is trained, by name.
+  """
+
+  def __init__(self, variables):
+    super().__init__()
+    self.moved = dict(variables)
+
+  def update(self, gradients, learning_rate, step):
+    """Changes the variables.
+
+    Args:
+      gradients: One a variable, in the order of the variables.
+      learning_rate: Scalar.
+      step: How often they were moved before.
+    """
+    del step
+    for variable, gradient in zip(self.moved.values(), gradients, strict=True):
+      variable.assign_add(tf.cast(learning_rate, variable.dtype) * gradient)
+
+
+def make(name, variables, *, beta_1, normalize_gradients):
+  """Returns the optimiser of a player.
+
+  Args:
+    name: `'adam'` or `'ascent'`.
+    variables: What is trained, by name.
+    beta_1: As of `Adam`.
+    normalize_gradients: As of `Adam`.
+  """
+  if name == 'ascent':
+    return Ascent(variables)
+  return Adam(variables, beta_1=beta_1, normalize_gradients=normalize_gradients)
 
 
 class Average(tf.Module):

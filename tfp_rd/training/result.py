@@ -10,9 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfp_rd import point as point_lib
-from tfp_rd import rate_distortion
-from tfp_rd.model import conditional_model
+from tfp_rd.model import evaluation, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import atomic_file, evaluated, result_file, sealed
 from tfp_rd.run import directory as run_lib
@@ -105,16 +103,17 @@ def extend(run, model, data) -> Mapping[str, Any]:
 def _evaluate(run, model, data, betas) -> list[_Evaluated]:
   """Returns the points of a model at betas."""
   points = []
-  for beta, at_beta in conditional_model.models_along(model, betas):
-    nats = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
-    entry = {'beta': beta, **_records(run, nats)}
-    points.append(_Evaluated(entry, *nats['test']))
+  for beta, at_beta in movable_model.models_along(model, betas):
+    found = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
+    entry = {'beta': beta, **_records(run, found)}
+    test = found['test']
+    points.append(_Evaluated(entry, test.rate_nats, test.distortion_nats))
   return points
 
 
 def _nats(config, model, data, split):
-  """Returns rate and distortion of each image of a split."""
-  return rate_distortion.evaluate_examples(
+  """Returns the point of a split, and its images one by one."""
+  return evaluation.evaluate_whole(
     model,
     _images(config, data, split),
     num_samples=config.evaluation.eval_samples,
@@ -127,14 +126,9 @@ def _images(config, data, split):
   return data.evaluation_images(split, count=count)
 
 
-def _records(run, nats):
+def _records(run, found):
   """Returns the record of each split's point."""
-  points = {
-    split: point_lib.Point.from_examples(
-      *values, num_samples=run.config.evaluation.eval_samples
-    )
-    for split, values in nats.items()
-  }
+  points = {split: whole.point for split, whole in found.items()}
   for split, point in points.items():
     if not math.isfinite(point.elbo_nats):
       raise FloatingPointError(

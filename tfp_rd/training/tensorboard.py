@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run tells TensorBoard."""
 
-import tensorflow as tf
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from tfp_rd.training import loop
+import tensorflow as tf
 
 __all__ = ['writing']
 
 
-def writing(folder, on_progress: loop.OnProgress) -> loop.OnProgress:
+_OnProgress = Callable[[int, int, Mapping[str, float]], Any]
+
+
+def writing(folder, on_progress: _OnProgress) -> _OnProgress:
   """Returns `on_progress` that also writes the metrics of every call.
 
   Args:
