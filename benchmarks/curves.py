@@ -23,7 +23,6 @@ from benchmarks import fresh, timing
 from tfp_rd import architecture
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import objective as objective_lib
 from tfp_rd.run import preset
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import loop, program
@@ -75,7 +74,7 @@ def cost(*, signs: str, num_pairs: int = 5) -> dict[str, float]:
     for name in ('plane', 'separate')
   )
   one_beta = dataclasses.replace(one_beta, evaluation=curve.evaluation)
-  objective = objective_lib.parse(curve.objective)
+  objective = curve.objective
   num_betas = len(objective.betas())
   sides = (_Side(curve, objective), _Side(one_beta, tfp_rd.BetaElbo()))
   times, traces_s = ({}, {}), [0.0, 0.0]

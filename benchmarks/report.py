@@ -48,14 +48,14 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     cells = itertools.product((0, 1), _BETAS, '-+', '-+', '-+v')
-    for seed, beta, *letters in itertools.islice(cells, _NUM_RUNS):
-      _fabricate(folder / 'runs', ''.join(letters), beta=beta, seed=seed)
+    for seed, beta, *signs in itertools.islice(cells, _NUM_RUNS):
+      _fabricate(folder / 'runs', ''.join(signs), beta=beta, seed=seed)
     command = [sys.executable, '-c', _TIMED, folder / 'runs', folder / 'report']
     subprocess.run(command, check=True)
 
 
 def _fabricate(root, architecture, *, beta, seed):
-  """Writes a run whose numbers lie where such models' do."""
+  """Writes a run with numbers such as trained models have."""
   config = config_lib.Config(
     model=config_lib.ModelConfig(architecture=architecture),
     objective=f'beta_elbo(beta={beta!r})',

@@ -4,7 +4,7 @@
     python -m benchmarks.step
 
 Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
-last line is one JSON record; README.md says what its ratios mean.
+last line is one JSON record; README.md defines its ratios.
 """
 
 import dataclasses
@@ -21,12 +21,10 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_rd
-from benchmarks import flops, fresh, timing
+from benchmarks import compiled, flops, fresh, timing
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd.network import convolutional
-from tfp_rd.training import inputs as inputs_lib
-from tfp_rd.training import program
 
 __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 
@@ -69,7 +67,7 @@ def flop_share(
   """
   images = np.random.default_rng(0).integers(0, 2, [1000, 28, 28, 1])
   images = images.astype(np.float32)
-  step, graph = _compiled_steps(
+  step, graph = compiled.steps(
     images, size=size, batch_size=batch_size, steps_per_call=1
   )
   a, b = (tf.random.stateless_normal([matrix_size] * 2, [0, n]) for n in (0, 1))
@@ -106,7 +104,7 @@ def eager_speedup(*, num_steps=_STEPS_PER_CALL, num_pairs=15):
   except ModuleNotFoundError:
     return {'eager_speedup': None}
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
-  ours, _ = _compiled_steps(
+  ours, _ = compiled.steps(
     digits.train,
     dropout=digits.dropout,
     batch_size=_DEFAULTS.batch_size,
@@ -138,9 +136,8 @@ def fit_overhead(
 ) -> dict[str, float]:
   """Compares a step inside `fit` on digits with the bare compiled step.
 
-  `fit` does all that it can: checkpoints, metrics, weight averaging, and
-  validation at every second call.  After each of its calls the bare step takes
-  as many steps outside, so that both see the same machine.
+  `fit` writes checkpoints and metrics, averages weights, and validates at every
+  second call.  After each call the bare step takes as many steps, in turn.
 
   Args:
     steps_per_call: Steps of one call.
@@ -151,12 +148,13 @@ def fit_overhead(
     `fit_overhead`, the median of time in `fit` / time of the bare step.
   """
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
-  settings = {
-    'batch_size': _DEFAULTS.batch_size,
-    'steps_per_call': steps_per_call,
-    'weight_averaging': _DEFAULTS.weight_averaging,
-  }
-  bare, _ = _compiled_steps(digits.train, dropout=digits.dropout, **settings)
+  bare, _ = compiled.steps(
+    digits.train,
+    dropout=digits.dropout,
+    batch_size=_DEFAULTS.batch_size,
+    steps_per_call=steps_per_call,
+    weight_averaging=_DEFAULTS.weight_averaging,
+  )
   block = steps_per_call * calls_a_block
   inside, outside, left = [], [], [time.perf_counter()]
 
@@ -167,7 +165,7 @@ def fit_overhead(
 
   with tempfile.TemporaryDirectory() as folder:
     tfp_rd.fit(
-      _build(digits.train, dropout=digits.dropout),
+      compiled.build(digits.train, dropout=digits.dropout),
       digits.train,
       training=dataclasses.replace(
         _DEFAULTS,
@@ -198,7 +196,7 @@ def vamp_ratio(
   """Compares steps on digits, `+-v` / `+-+`; `sizes` are those of `build`."""
   digits = dataset_lib.load(config_lib.DataConfig('digits'))
   vamp, flow = (
-    _compiled_steps(
+    compiled.steps(
       digits.train,
       architecture=signs,
       batch_size=_DEFAULTS.batch_size,
@@ -207,47 +205,13 @@ def vamp_ratio(
     )[0]
     for signs in ('+-v', '+-+')
   )
-  vamp_s, flow_s = timing.in_turn(vamp, flow, num_pairs=num_pairs)
-  step_ms = [1e3 * statistics.median(s) / num_steps for s in (vamp_s, flow_s)]
+  times = timing.in_turn(vamp, flow, num_pairs=num_pairs)
   return {
-    'vamp_ratio': round(timing.median_ratio(vamp_s, flow_s), 2),
-    'step_ms': [round(ms, 2) for ms in step_ms],
+    'vamp_ratio': round(timing.median_ratio(*times), 2),
+    'step_ms': [
+      round(1e3 * statistics.median(s) / num_steps, 2) for s in times
+    ],
   }
-
-
-def _build(images, *, architecture='---', size='small', **settings):
-  return tfp_rd.build(
-    architecture,
-    image_shape=images.shape[1:],
-    size=size,
-    pseudo_inputs=images,
-    seed=0,
-    **settings,
-  )
-
-
-def _compiled_steps(
-  images, *, batch_size, steps_per_call, weight_averaging=0.0, **settings
-):
-  """Returns a function that takes `steps_per_call` steps, and its graph."""
-  objective = tfp_rd.BetaElbo()
-  steps = program.Program(
-    _build(images, **settings),
-    objective,
-    batch_size=batch_size,
-    steps_per_call=steps_per_call,
-    weight_averaging=weight_averaging,
-  )
-  inputs = inputs_lib.make_inputs(
-    images,
-    seed=0,
-    objective=objective,
-    learning_rate=_DEFAULTS.learning_rate,
-    num_steps=_DEFAULTS.num_steps,
-  )
-  arguments = inputs, tf.constant(steps_per_call)
-  graph = steps._run.get_concrete_function(*arguments).graph
-  return lambda: steps._run(*arguments), graph
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ import tf_keras
 
 import tfp_rd
 from benchmarks import (
+  compiled,
   curves,
   flops,
   flows,
@@ -155,7 +156,7 @@ def test_the_training_step_counts_as_by_hand(size, side, latent_size, batch):
     side**2 * 25 * low * 1,
   ]
   images = np.zeros([2, side, side, 1], np.float32)
-  _, graph = step._compiled_steps(
+  _, graph = compiled.steps(
     images, size=size, batch_size=batch, steps_per_call=3
   )
   by_hand = 2 * batch * (2 * first + 3 * sum(others))

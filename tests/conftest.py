@@ -1,6 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quiet TensorFlow, before any test imports it."""
+"""Quiet TensorFlow before any test imports it; fixtures of the command line."""
 
 import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+# isort: split
+import os
+import sys
+import types
+
+import numpy as np
+import pytest
+from command_line import train_at_once
+
+import tfp_rd
+from tfp_rd.cli import __main__ as dispatcher
+from tfp_rd.cli import (
+  program,
+  workers,
+)
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+  """Replaces the experiment module; a test may replace `execute` again."""
+  fake = types.ModuleType('tfp_rd.training.experiment')
+  fake.execute = train_at_once
+  monkeypatch.setitem(sys.modules, 'tfp_rd.training.experiment', fake)
+  monkeypatch.setattr(tfp_rd, 'experiment', fake, raising=False)
+  monkeypatch.setattr(program, 'tensorflow', lambda: None)
+  # Other processes would not know of it.
+  monkeypatch.setattr(workers, 'default_number', lambda **_: 1)
+  return fake
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+  """Calls `tfp-rd`; returns status, lines of stdout, lines of stderr."""
+  monkeypatch.chdir(tmp_path)
+
+  def call_(*argv):
+    status = dispatcher.main([str(a) for a in argv])
+    out, err = capsys.readouterr()
+    return status, out.splitlines(), err.splitlines()
+
+  return call_
+
+
+@pytest.fixture
+def arrays(tmp_path):
+  """Writes an .npz with one array replaced; returns its path."""
+
+  def write(**changes):
+    bits = np.random.RandomState(0).randint(2, size=(20, 4, 4))
+    content = {'train': bits, 'test': bits, **changes}
+    path = tmp_path / 'mine.npz'
+    np.savez(path, **content)
+    return path
+
+  return write

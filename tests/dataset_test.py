@@ -78,7 +78,7 @@ def test_fake_data_needs_neither_network_nor_directory(name, monkeypatch):
   assert [len(getattr(fake, s)) for s in SPLITS] == [200, 100, 100]
   side = 8 if name == 'digits' or name in source.names() else 28
   assert fake.image_shape == (side, side, 1)
-  assert fake.name == name
+  assert fake.name == data.dataset
   assert 0.4 < fake.train.mean() < 0.6
   assert (fake.train_labels is None) == (name in ('binarized_mnist', 'ising'))
   np.testing.assert_array_equal(fake.test, dataset.load(data).test)
