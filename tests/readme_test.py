@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 from tfp_rd.cli import __main__ as dispatcher
-from tfp_rd.cli import evaluate, grid, report, sample, shares, toy, train
+from tfp_rd.cli import evaluate, grid, report, sample, toy, train
 from tfp_rd.run import preset
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -24,7 +24,6 @@ PROGRAMS = {
   'grid': grid,
   'report': report,
   'sample': sample,
-  'shares': shares,
   'toy': toy,
   'train': train,
 }

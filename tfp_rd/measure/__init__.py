@@ -10,8 +10,10 @@ dataclass of plain fields with a name, derived from `Measure`, and
 and a data set measures:
 
 ```python
-shares = tfp_rd.measure.shares(num_draws=100)
-values, checks = shares(model, dataset, beta=1.0)
+data = tfp_rd.dataset.load(tfp_rd.DataConfig('templates(side=2)'))
+model = tfp_rd.build('---', image_shape=(2, 2, 1), latent_size=2)
+shares = tfp_rd.measure.shares(num_draws=100, num_images=10)
+values, checks = shares(model, data, beta=1.0)
 ```
 
 No TensorFlow here: it starts when something is measured.

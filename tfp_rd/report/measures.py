@@ -10,11 +10,14 @@ import math
 import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import architecture
 from tfp_rd.estimate import Value
-from tfp_rd.run import atomic_file, directory, measures
+from tfp_rd.run import atomic_file, measures
+
+if TYPE_CHECKING:
+  from tfp_rd.run import directory
 
 __all__ = ['Row', 'cell', 'rows_of', 'table_csv', 'table_md', 'write_measures']
 
@@ -48,7 +51,7 @@ class Row(NamedTuple):
 
 
 def write_measures(
-  runs: Iterable[directory.Run],
+  runs: 'Iterable[directory.Run]',
   folder: atomic_file.Path,
   *,
   on_refused: Callable[[str], Any] = warnings.warn,
@@ -80,7 +83,7 @@ def write_measures(
 
 
 def rows_of(
-  runs: Iterable[directory.Run],
+  runs: 'Iterable[directory.Run]',
 ) -> tuple[list[Row], list[str]]:
   """Reads the measures of runs.
 
@@ -105,11 +108,8 @@ def rows_of(
 
 
 def _order(row):
-  families = [str(each) for each in architecture.ALL]
-  known = row.family in families
-  place = families.index(row.family) if known else len(families)
   beta = math.inf if row.beta is None else row.beta
-  return row.measure, beta, place, row.family, row.run
+  return row.measure, beta, architecture.order(row.family), row.run
 
 
 def table_csv(rows: Sequence[Row]) -> str:
