@@ -26,7 +26,7 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd.cli import program as cli_program
+from tfp_rd.cli import command as cli_program
 
 __all__ = ['main', 'measure']
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tfp_rd
 from benchmarks import artifact, flops
 from tfp_rd import config as config_lib
-from tfp_rd.cli import program as cli_program
+from tfp_rd.cli import command
 from tfp_rd.marginal import vamp
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import program as program_lib
@@ -127,7 +127,7 @@ def _lowered(program, arguments, *, tf32):
   before = config.tensor_float_32_execution_enabled()
   config.enable_tensor_float_32_execution(tf32)
   try:
-    with cli_program.hush():
+    with command.silence_startup():
       lower = program._run.experimental_get_compiler_ir(*arguments)
       return lower('stablehlo'), lower('stablehlo_serialized')
   finally:

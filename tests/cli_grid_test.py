@@ -5,7 +5,7 @@ import pytest
 from command_line import curves, SMALL, train_at_once
 
 from tfp_rd.cli import (
-  program,
+  command,
 )
 from tfp_rd.run import directory
 
@@ -41,7 +41,7 @@ def test_a_stopped_grid_goes_on_where_it_was(call, trainer):
     train_at_once(a_run, execution, **callbacks)
 
   trainer.execute = execute
-  assert call(*SMALL)[0] == program.INTERRUPTED
+  assert call(*SMALL)[0] == command.INTERRUPTED
   trainer.execute = train_at_once
   status, _, err = call(*SMALL)
   assert status == 0

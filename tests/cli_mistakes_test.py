@@ -12,7 +12,7 @@ from command_line import DEFAULT, environment, finish
 
 from tfp_rd import config
 from tfp_rd.cli import (
-  program,
+  command,
 )
 from tfp_rd.run import directory, sealed
 
@@ -187,6 +187,6 @@ def test_ctrl_c_says_that_the_same_command_goes_on(call, trainer, name):
 
   trainer.execute = execute
   status, _, err = call(name)
-  assert status == program.INTERRUPTED
+  assert status == command.INTERRUPTED
   assert len(err) == 1
   assert 'the same command goes on' in err[0]

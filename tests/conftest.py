@@ -17,7 +17,7 @@ from command_line import train_at_once
 import tfp_rd
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import (
-  program,
+  command,
   workers,
 )
 
@@ -29,7 +29,7 @@ def trainer(monkeypatch):
   fake.execute = train_at_once
   monkeypatch.setitem(sys.modules, 'tfp_rd.training.experiment', fake)
   monkeypatch.setattr(tfp_rd, 'experiment', fake, raising=False)
-  monkeypatch.setattr(program, 'tensorflow', lambda: None)
+  monkeypatch.setattr(command, 'tensorflow', lambda: None)
   # Other processes would not know of it.
   monkeypatch.setattr(workers, 'default_number', lambda **_: 1)
   return fake

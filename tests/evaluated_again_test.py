@@ -50,7 +50,7 @@ def copy_of_the_trained(trained, tmp_path, monkeypatch):
   def train(*_, **__):
     pytest.fail('it was trained again')
 
-  monkeypatch.setattr(experiment.loop, 'train_program', train)
+  monkeypatch.setattr(experiment.loop, 'train_command', train)
   return tmp_path / 'runs'
 
 

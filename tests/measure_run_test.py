@@ -14,7 +14,7 @@ import pytest
 
 from tfp_rd import config, errors, field, measure
 from tfp_rd.cli import evaluate
-from tfp_rd.cli import report as report_program
+from tfp_rd.cli import report as report_command
 from tfp_rd.estimate import Value
 from tfp_rd.measure import finished_run
 from tfp_rd.run import directory, measures, sealed
@@ -380,7 +380,7 @@ def test_help_names_the_measures(capsys):
 
 def report(root, folder):
   flags = [f'--run_root={root}', f'--report_dir={folder}']
-  return report_program.main(flags)
+  return report_command.main(flags)
 
 
 def test_the_report_has_whatever_was_measured(runs, tmp_path, capsys):

@@ -8,8 +8,8 @@ import pytest
 from tfp_rd import config as config_lib
 from tfp_rd import dataset, source
 from tfp_rd import point as point_lib
-from tfp_rd.cli import report as report_program
-from tfp_rd.cli import train as train_program
+from tfp_rd.cli import report as report_command
+from tfp_rd.cli import train as train_command
 from tfp_rd.curve import collection, diagonal
 from tfp_rd.curve import excess as excess_lib
 from tfp_rd.estimate import Estimate
@@ -60,7 +60,7 @@ def draw(tmp_path):
   """Draws the report of `tmp_path / 'runs'`; returns status and page."""
   folder = tmp_path / 'report'
   flags = [f'--run_root={tmp_path / "runs"}', f'--report_dir={folder}']
-  status = report_program.main(flags)
+  status = report_command.main(flags)
   return status, (folder / 'table.md').read_text()
 
 
@@ -219,7 +219,7 @@ def test_a_run_that_cannot_be_tested_is_left_out(tmp_path, spoil):
 def test_a_run_on_a_source_keeps_the_truth_of_each_test_image(tmp_path):
   dry = ['--max_steps=2', '--eval_samples=2', '--eval_examples=50']
   flags = ['--dataset=factors(side=4)', f'--run_root={tmp_path}', *dry]
-  assert train_program.main(flags) == 0
+  assert train_command.main(flags) == 0
   (run,) = run_lib.runs_below(tmp_path)
   text = 'factors(num_shapes=8, noise=0.05, side=4, seed=0)'
   assert run.config.data.dataset == text
@@ -240,12 +240,12 @@ def test_a_run_on_a_source_keeps_the_truth_of_each_test_image(tmp_path):
 def test_fake_images_have_no_truth(tmp_path):
   dry = ['--max_steps=2', '--eval_samples=2', '--fake_data']
   assert (
-    train_program.main(['--dataset=ising', f'--run_root={tmp_path}', *dry]) == 0
+    train_command.main(['--dataset=ising', f'--run_root={tmp_path}', *dry]) == 0
   )
   (run,) = run_lib.runs_below(tmp_path)
   assert 'entropy_nats' not in run.result
   assert 'log_prob_nats' not in run.examples
-  status = report_program.main(
+  status = report_command.main(
     [f'--run_root={tmp_path}', f'--report_dir={tmp_path / "report"}']
   )
   assert status == 0

@@ -8,7 +8,7 @@ import pytest
 from command_line import finish, SMALL
 
 from tfp_rd import config
-from tfp_rd.cli import grid as grid_program
+from tfp_rd.cli import grid as grid_command
 from tfp_rd.cli import (
   workers,
 )
@@ -75,7 +75,7 @@ def test_a_grid_with_a_dead_worker_fails_and_is_drawn(
   call, trainer, tmp_path, monkeypatch
 ):
   def run_all(function, arguments, **_):
-    assert function is grid_program._work
+    assert function is grid_command._work
     train = pending.train_pending
     train(arguments[0], arguments[1].run_root, execute=finish)
     return 1
@@ -109,9 +109,9 @@ def test_workers_begin_at_different_families_costly_ones_first(
     assert len(cells) == 48
     return ''
 
-  monkeypatch.setattr(grid_program, '_train_here', train_here)
+  monkeypatch.setattr(grid_command, '_train_here', train_here)
   for number in range(3):
-    grid_program._work(cells, config.Execution(), 3, number)
+    grid_command._work(cells, config.Execution(), 3, number)
   assert firsts == ['++v', '+-+', '-+-']
 
 

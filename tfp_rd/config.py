@@ -28,7 +28,7 @@ __all__ = [
   'TrainingConfig',
 ]
 
-# Digits of a digest in names, and what they look like.
+# Digits of a digest in names, as a regular expression too.
 _IDENTITY_DIGITS = 8
 _HEXADECIMAL = '[0-9a-f]'
 

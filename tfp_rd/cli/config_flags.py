@@ -46,7 +46,7 @@ def define(
 
   Args:
     flag_values: Receives the flags.
-    omit: Fields that the program asks for in another way.
+    omit: Fields that the command asks for in another way.
   """
   omit = {'sha256', *_BY_OTHER_RULES, *omit}  # The programs compute the digest.
   for record in (config_lib.Config, config_lib.Execution):
@@ -61,7 +61,7 @@ def define(
 
 
 def define_execution(flag_values: flags.FlagValues, name: str) -> None:
-  """Defines a single flag of `Execution`, for programs that train nothing."""
+  """Defines a single flag of `Execution`, for commands that train nothing."""
   fields = {f.name for f in dataclasses.fields(config_lib.Execution)}
   _define_record(config_lib.Execution, flag_values, omit=fields - {name})
 
@@ -70,7 +70,7 @@ def read(flag_values: flags.FlagValues, record: Record) -> Record:
   """Returns `record` with the fields that were given on the command line.
 
   The objective, which several flags may name, and warm starts are left to the
-  programs.
+  commands.
   """
   changes = {}
   for field in dataclasses.fields(record):

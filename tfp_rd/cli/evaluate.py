@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that measures trained models anew."""
+"""The command that measures trained models anew."""
 
 import functools
 import sys
@@ -10,7 +10,7 @@ from absl import flags
 
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors, measure
-from tfp_rd.cli import config_flags, point_table, program
+from tfp_rd.cli import command, config_flags, point_table
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
@@ -36,8 +36,8 @@ processes may share the runs.  The measures:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(
+  """Runs the command; returns its exit status."""
+  return command.run(
     _main, argv, name='evaluate', define=_define, manual=_manual()
   )
 
@@ -92,7 +92,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     _refuse_unused(flag_values)
   refused = []
   runs = _runs(arguments, refused)
-  program.tensorflow()
+  command.tensorflow()
   if records:
     _measure(runs, records, betas, flag_values.data_dir, refused)
   else:
@@ -145,10 +145,10 @@ def _measure(runs, records, betas, data_dir, refused):
           record,
           betas=() if None in wanted else wanted,
           data_dir=data_dir,
-          on_warning=program.say,
+          on_warning=command.print_error,
         )
       except errors.HeldBackError as e:
-        program.say(str(e))
+        command.print_error(str(e))
         continue
       except errors.UserError as e:
         refused.append(str(e))

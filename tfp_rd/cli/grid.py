@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that trains a table of runs, then draws the report."""
+"""The command that trains a table of runs, then draws the report."""
 
 import dataclasses
 import pathlib
@@ -13,15 +13,15 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.cli import (
+  command,
   config_flags,
   curve_flags,
   objective_flags,
-  program,
   training,
   workers,
 )
 from tfp_rd.cli import progress as progress_lib
-from tfp_rd.cli import report as report_program
+from tfp_rd.cli import report as report_command
 from tfp_rd.run import grid as grid_lib
 from tfp_rd.run import pending, preset
 
@@ -54,8 +54,8 @@ Presets:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(
+  """Runs the command; returns its exit status."""
+  return command.run(
     _main,
     argv,
     name='grid',
@@ -89,19 +89,19 @@ def _define(flag_values):
     'or above (down).',
     **axes,
   )
-  report_program.define_report_dir(flag_values)
+  report_command.define_report_dir(flag_values)
   objective_flags.define_several(flag_values)
   config_flags.define(flag_values, omit=('architecture', 'eval_betas', 'seed'))
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  program.refuse(arguments)
+  command.refuse(arguments)
   cells = _cells(flag_values)
   execution = config_flags.read(flag_values, config_lib.Execution())
   training.set_aside_corrupt(cells, execution.run_root)
   problem = _train(cells, execution, flag_values.workers)
   if flag_values.report_dir:
-    report_program.write(execution.run_root, flag_values.report_dir)
+    report_command.write(execution.run_root, flag_values.report_dir)
   if problem:  # What could be done is done and drawn.
     raise errors.UserError(problem)
 
@@ -190,7 +190,7 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
     on_wait=on_wait,
   )
   for error in diverged.values():
-    program.say(str(error))
+    command.print_error(str(error))
   if not diverged:
     return ''
   names = ', '.join(config.name for config in diverged)
@@ -232,7 +232,7 @@ def _work(cells, execution, num_workers, number) -> int:
     if problem:
       raise errors.UserError(problem)
 
-  return program.guard(work, name='grid')
+  return command.guard(work, name='grid')
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import errors
-from tfp_rd.cli import config_flags, program
+from tfp_rd.cli import command, config_flags
 from tfp_rd.report import report as report_lib
 
 __all__ = ['define_report_dir', 'main', 'report_dir', 'write']
@@ -30,8 +30,8 @@ while it runs.
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(_main, argv, name='report', define=_define, manual=_MANUAL)
+  """Runs the command; returns its exit status."""
+  return command.run(_main, argv, name='report', define=_define, manual=_MANUAL)
 
 
 def define_report_dir(flag_values: flags.FlagValues) -> None:
@@ -67,7 +67,7 @@ def write(run_root: str, report_dir: str) -> None:
   """
   report = report_lib.write_report(run_root, report_dir)
   for sentence in report.below_diagonal:
-    program.say(sentence)
+    command.print_error(sentence)
   for path in report.paths:
     print(path)
   problems = []
@@ -93,7 +93,7 @@ def _define(flag_values):
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  program.refuse(arguments)
+  command.refuse(arguments)
   write(flag_values.run_root, report_dir(flag_values))
 
 

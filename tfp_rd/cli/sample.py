@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that shows what a trained model reconstructs and generates."""
+"""The command that shows what a trained model reconstructs and generates."""
 
 import io
 import math
@@ -14,7 +14,7 @@ from absl import flags
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd.cli import config_flags, program
+from tfp_rd.cli import command, config_flags
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
@@ -38,8 +38,8 @@ _INCHES = 0.62  # Width of an image.
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(_main, argv, name='sample', define=_define, manual=_MANUAL)
+  """Runs the command; returns its exit status."""
+  return command.run(_main, argv, name='sample', define=_define, manual=_MANUAL)
 
 
 def _define(flag_values):
@@ -58,7 +58,9 @@ def _define(flag_values):
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  run = run_lib.load_run(program.one(arguments, 'RUN, the directory of a run'))
+  run = run_lib.load_run(
+    command.single_argument(arguments, 'RUN, the directory of a run')
+  )
   output = pathlib.Path(flag_values.output)
   if output.suffix not in ('.png', '.svg', '.pdf'):
     raise errors.UserError(
@@ -66,7 +68,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     )
   if not output.parent.is_dir():
     raise errors.UserError(f'{output.parent} is not a directory; make it.')
-  program.tensorflow()
+  command.tensorflow()
   from tfp_rd.training import experiment
 
   test = dataset_lib.load(run.config.data, data_dir=flag_values.data_dir).test

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program of the paper's toy world: its figure and its exact numbers."""
+"""The command of the paper's toy world: its figure and its exact numbers."""
 
 import pathlib
 import sys
@@ -10,8 +10,8 @@ import numpy as np
 from absl import flags
 
 from tfp_rd import errors
-from tfp_rd.cli import program
-from tfp_rd.cli import report as report_program
+from tfp_rd.cli import command
+from tfp_rd.cli import report as report_command
 from tfp_rd.run import sealed
 
 __all__ = ['main']
@@ -51,8 +51,8 @@ _HEADER = (
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(_main, argv, name='toy', define=_define, manual=_MANUAL)
+  """Runs the command; returns its exit status."""
+  return command.run(_main, argv, name='toy', define=_define, manual=_MANUAL)
 
 
 def _define(flag_values):
@@ -84,14 +84,14 @@ def _define(flag_values):
     'weights', list(map(str, _WEIGHTS)), 'Of the distance to the rate.', **here
   )
   flags.DEFINE_integer('seed', 0, 'Of the starts.', **here)
-  report_program.define_report_dir(flag_values)
+  report_command.define_report_dir(flag_values)
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  program.refuse(arguments)
-  folder = pathlib.Path(report_program.report_dir(flag_values))
+  command.refuse(arguments)
+  folder = pathlib.Path(report_command.report_dir(flag_values))
   weights = list(map(_weight, flag_values.weights))
-  program.tensorflow()
+  command.tensorflow()
   from tfp_rd.objective import beta_elbo, target_rate
   from tfp_rd.toy import starts
   from tfp_rd.toy import world as world_lib

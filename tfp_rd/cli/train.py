@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program that trains one run."""
+"""The command that trains one run."""
 
 import sys
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from absl import flags
 from tfp_rd import architecture
 from tfp_rd import config as config_lib
 from tfp_rd.cli import (
+  command,
   config_flags,
   objective_flags,
   point_table,
-  program,
   training,
 )
 from tfp_rd.cli import progress as progress_lib
@@ -42,8 +42,8 @@ the same command goes on from the last checkpoint, or finds the run done.
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs the program; returns its exit status."""
-  return program.run(
+  """Runs the command; returns its exit status."""
+  return command.run(
     _main,
     argv,
     name='train',
@@ -61,7 +61,7 @@ def _define(flag_values):
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  program.refuse(arguments)
+  command.refuse(arguments)
   (objective,) = objective_flags.read(
     flag_values,
     [config_lib.Config.objective],

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs that train share: checks before, progress meanwhile."""
+"""What the commands that train share: checks before, progress meanwhile."""
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd.cli import program
+from tfp_rd.cli import command
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import pending
 
@@ -26,10 +26,10 @@ def check_images(
   """
   if not (pathlib.Path(execution.run_root) / config.name).exists():
     if config.data.dataset != 'digits':
-      program.tensorflow()  # The data may bring it, with its chatter.
+      command.tensorflow()  # The data may bring it, with its chatter.
     dataset_lib.load(config.data, data_dir=execution.data_dir)
     if config.training.precision != 'float32':
-      program.tensorflow()
+      command.tensorflow()
       from tfp_rd.training import loop
 
       loop.check_precision(config.training.precision)
@@ -40,7 +40,7 @@ def set_aside_corrupt(
 ) -> None:
   """Moves corrupt results away and says so; their runs are done again."""
   for path in pending.set_aside_corrupt(cells, run_root):
-    program.say(
+    command.print_error(
       f'result.json was corrupt; it is kept as {path} and the run is done '
       'again.'
     )
@@ -56,10 +56,10 @@ def trainer(
 
   Args:
     execution: How.
-    on_step: Is told the run, the steps done and the metrics so far.
+    on_step: Called with the run, the steps done and the metrics so far.
     on_end: Is called when the run has its result.
   """
-  program.tensorflow()
+  command.tensorflow()
   from tfp_rd.training import experiment
 
   def execute(run):
@@ -68,7 +68,7 @@ def trainer(
       on_step(run, step, metrics)
 
     experiment.execute(
-      run, execution, on_progress=on_progress, on_warning=program.say
+      run, execution, on_progress=on_progress, on_warning=command.print_error
     )
     on_end()
 

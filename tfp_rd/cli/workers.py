@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tfp_rd.cli import program
+from tfp_rd.cli import command
 
 __all__ = [
   'default_number',
@@ -155,7 +155,9 @@ def _watch(processes, watch, poll_s):
     for i, process in enumerate(processes, 1):
       if process.exitcode and i not in said:
         said.add(i)
-        program.say(f'worker {i} {_how(process.exitcode)}; the others go on.')
+        command.print_error(
+          f'worker {i} {_how(process.exitcode)}; the others go on.'
+        )
 
 
 def _how(exitcode):

@@ -71,7 +71,7 @@ def measure_run(
     measure: The measure.
     betas: As `wanted_betas`.
     data_dir: Where tensorflow-datasets keeps its prepared sets.
-    on_warning: Is called with a sentence where a file is set aside.
+    on_warning: Called with a sentence where a file is set aside.
 
   Returns:
     All that is known of this measure of the run.  It is the same whether the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What parts of a conditional model are told of beta, and parts that are told.
+"""Features of beta that parts take as their condition, and parts that have it.
 
 See `tfp_rd.model.conditional_model`.
 """

@@ -34,7 +34,7 @@ class Objective:
     is_curve: Whether it trains a whole curve: one model for many betas.
     beta_range: The least and the largest beta of such a curve, else `None`.
     beta: The weight of the rate that its result is reported at; `None` for an
-      objective that is not told by a beta.
+      objective that has none.
     num_samples: Draws of z for each image of a step.
     rate: `'monte_carlo'`, or `'analytic'` for KL(e || m) in closed form.
     requires: Names of `REQUIREMENTS`; a model or data set that lacks one is

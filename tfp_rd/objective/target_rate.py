@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """D + weight |target - R|: the least distortion at a given rate.
 
-With weight 1, the paper's letter, the loss above the target is D + R less a
-constant, so it is a floor of the rate and cannot lower one.  It pins the rate
+With weight 1, as printed in the paper, the loss above the target is D + R less
+a constant: it is a floor of the rate and cannot lower one.  It pins the rate
 from both sides if the weight exceeds the slope -dD/dR of the family's curve at
 the target.
 

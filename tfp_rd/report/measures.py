@@ -61,7 +61,7 @@ def write_measures(
   Args:
     runs: Finished runs of one data set.
     folder: Where to write.
-    on_refused: Is called with a sentence for each file of a measure that is
+    on_refused: Called with a sentence for each file of a measure that is
       left out.
 
   Returns:

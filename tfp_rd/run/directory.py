@@ -167,7 +167,7 @@ def runs_below(
 
   Args:
     root: A folder with runs at any depth.
-    on_refused: Is called with a sentence for each directory of a run that
+    on_refused: Called with a sentence for each directory of a run that
       cannot be read; other files of the name `config.json` are passed over.
 
   Raises:

@@ -70,17 +70,17 @@ def train_pending(
 ) -> dict[config_lib.Config, Exception]:
   """Trains every cell without a result, sharing them with other processes.
 
-  A run that another process holds is passed over and looked at again at the
-  end: by then it is done, or its process has died and this one takes it on.
+  A run that another process holds is tried again at the end: by then it is
+  done, or its process has died and this one goes on with it.
 
   Args:
     cells: Runs, in the order in which they are tried.
     run_root: The folder that holds one folder a run.
     execute: Trains one run; it takes `run.lock` itself, and should leave a
       run alone that has its result by then.
-    on_wait: Is told which cells are held, or wait for their parent, whenever
+    on_wait: Called with the cells that are held, or wait for their parent, when
       nothing else is left.
-    poll_s: Seconds between two looks at them.
+    poll_s: Seconds between two tries of them.
 
   Returns:
     The error of each cell whose training diverged, that has no parent to start

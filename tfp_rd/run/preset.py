@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grids by name: a first look, the plane, its judges, and the paper's own."""
+"""Grids by name: quick, the plane, separate models, and the paper's own."""
 
 import dataclasses
 from collections.abc import Mapping

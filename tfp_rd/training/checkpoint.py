@@ -34,7 +34,7 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
-    on_warning: Is told a sentence when a checkpoint cannot be read.
+    on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
   def __init__(

@@ -31,8 +31,8 @@ def execute(
   Args:
     run: Made by `tfp_rd.run.directory.create_run`.
     execution: Folders, checkpoints and compilation.
-    on_progress: Is told the step, the number of steps and the metrics.
-    on_warning: Is told a sentence when a checkpoint cannot be read.
+    on_progress: Called with the step, the number of steps and the metrics.
+    on_warning: Called with a sentence when a checkpoint cannot be read.
 
   Returns:
     The content of `result.json`, which is written last.

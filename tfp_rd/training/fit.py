@@ -81,8 +81,8 @@ def fit(
       it had there, as an unseeded tf_keras model has in another process.
     parts: Which parts move, as in `('marginal',)`; the others, and what they
       share with these, stay bit for bit.  All parts by default.
-    on_progress: Is told the step, the number of steps and the metrics.
-    on_warning: Is told a sentence when a file cannot be read.
+    on_progress: Called with the step, the number of steps and the metrics.
+    on_warning: Called with a sentence when a file cannot be read.
 
   Returns:
     Steps, metrics, and where they are.

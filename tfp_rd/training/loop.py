@@ -133,8 +133,8 @@ def train_program(
     objective: Scores the weights on validation, at its own beta.
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
-    on_progress: Is told the step, the number of steps and the metrics.
-    on_warning: Is told a sentence when a checkpoint cannot be read.
+    on_progress: Called with the step, the number of steps and the metrics.
+    on_warning: Called with a sentence when a checkpoint cannot be read.
 
   Returns:
     The metrics, one mapping a call.

@@ -11,7 +11,7 @@ __all__ = ['Selection']
 
 
 class Selection(tf.Module):
-  """The best weights seen so far; test is never looked at.
+  """Keeps the weights that are best on validation so far; test is not used.
 
   Args:
     model: The model whose weights are offered.

@@ -107,8 +107,8 @@ def train(
     execution: Checkpoints and summaries.
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
-    on_progress: Is told the step, the number of steps and the metrics.
-    on_warning: Is told a sentence when a file cannot be read.
+    on_progress: Called with the step, the number of steps and the metrics.
+    on_warning: Called with a sentence when a file cannot be read.
 
   Returns:
     state: The kept weights in the model.

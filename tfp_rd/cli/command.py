@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all programs share: flags in, one sentence out where something fails."""
+"""What all commands share: flags in, one sentence out where something fails."""
 
 import contextlib
 import errno
@@ -17,11 +17,11 @@ from tfp_rd import errors
 __all__ = [
   'INTERRUPTED',
   'guard',
-  'hush',
-  'one',
+  'silence_startup',
+  'single_argument',
   'refuse',
   'run',
-  'say',
+  'print_error',
   'tensorflow',
 ]
 
@@ -43,15 +43,15 @@ def run(
   manual: str,
   when_interrupted: str = 'interrupted.',
 ) -> int:
-  """Runs a program to its exit status; a user's mistake is one sentence.
+  """Runs a command to its exit status; a user's mistake is one sentence.
 
   Flags are defined here, in a record of their own, and never at import.
 
   Args:
     main: Does the work, given the parsed flags and the other arguments.
-    argv: Arguments after the program's name; `None` for the process' own.
-    name: The program's name, as in `'train'`.
-    define: Defines the program's flags.
+    argv: Arguments after the command's name; `None` for the process' own.
+    name: The command's name, as in `'train'`.
+    define: Defines the command's flags.
     manual: What `--help` says before the flags.
     when_interrupted: What is said after Ctrl-C.
 
@@ -78,11 +78,11 @@ def guard(
   name: str,
   when_interrupted: str = 'interrupted.',
 ) -> int:
-  """Does the work of a program; what went wrong is said in one sentence.
+  """Does the work of a command; what went wrong is said in one sentence.
 
   Args:
     work: Takes nothing.
-    name: The program's name.
+    name: The command's name.
     when_interrupted: What is said after Ctrl-C.
 
   Returns:
@@ -95,12 +95,12 @@ def guard(
     return 0
   except BaseException as e:
     status, sentence = _explain(e, name, when_interrupted)
-    say(f'tfp-rd {name}: {sentence}')
+    print_error(f'tfp-rd {name}: {sentence}')
     return status
 
 
 def refuse(arguments: Sequence[str]) -> None:
-  """Refuses arguments where a program takes flags alone.
+  """Refuses arguments where a command takes flags alone.
 
   Raises:
     UserError: There is one.
@@ -111,8 +111,8 @@ def refuse(arguments: Sequence[str]) -> None:
     )
 
 
-def one(arguments: Sequence[str], what: str) -> str:
-  """Returns the single argument that a program takes.
+def single_argument(arguments: Sequence[str], what: str) -> str:
+  """Returns the single argument that a command takes.
 
   Raises:
     UserError: There is none, or there are more.
@@ -122,7 +122,7 @@ def one(arguments: Sequence[str], what: str) -> str:
   return arguments[0]
 
 
-def say(sentence: str) -> None:
+def print_error(sentence: str) -> None:
   """Writes one line on standard error."""
   print(' '.join(sentence.split()), file=sys.stderr, flush=True)
 
@@ -186,7 +186,7 @@ def _quiet_the_libraries():
 
 
 @contextlib.contextmanager
-def hush() -> Iterator[None]:
+def silence_startup() -> Iterator[None]:
   """Keeps back what a library's start writes on descriptor 2.
 
   TensorFlow logs before it reads any setting, so that nothing but this helps.
@@ -209,7 +209,7 @@ def hush() -> Iterator[None]:
 
 def tensorflow() -> None:
   """Imports TensorFlow and wakes its devices without their chatter."""
-  with hush():
+  with silence_startup():
     import tensorflow as tf
 
     # A grid traces family after family, of which TensorFlow would warn.
