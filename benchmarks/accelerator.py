@@ -26,7 +26,7 @@ from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd.cli import command as cli_program
+from tfp_rd.cli import command as cli_command
 
 __all__ = ['main', 'measure']
 
@@ -51,7 +51,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
   try:
     work(flag_values, flag_values([command, *rest, '--', *signs])[1:])
   except (errors.UserError, flags.Error) as e:
-    cli_program.say(f'benchmarks.accelerator {command}: {e}')
+    cli_command.print_error(f'benchmarks.accelerator {command}: {e}')
     return 1
   return 0
 
@@ -127,12 +127,14 @@ def _define_run(flag_values):
 
 
 def _export(flag_values, arguments):
-  family = cli_program.one(arguments, 'FAMILY, three signs such as -+v')
+  family = cli_command.single_argument(
+    arguments, 'FAMILY, three signs such as -+v'
+  )
   architecture_lib.parse(family)
   names = ('conditional', 'size', 'batch_size', 'steps_per_call')
   settings = {name: flag_values[name].value for name in names}
   images, traits = _images(flag_values, is_small=settings['size'] == 'small')
-  cli_program.tensorflow()
+  cli_command.tensorflow()
   from benchmarks import export_program
 
   about = {
@@ -168,7 +170,9 @@ def _images(flag_values, *, is_small):
 
 
 def _run(flag_values, arguments):
-  path = cli_program.one(arguments, 'PATH, as export --output has it')
+  path = cli_command.single_argument(
+    arguments, 'PATH, as export --output has it'
+  )
   record = measure(artifact_lib.read(path), num_calls=flag_values.calls)
   print(json.dumps(record))
 
