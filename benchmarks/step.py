@@ -7,7 +7,6 @@ Needs `pip install '.[bench]'` and some three minutes on two idle cores.  The
 last line is one JSON record; README.md defines its ratios.
 """
 
-import dataclasses
 import functools
 import json
 import statistics
@@ -30,8 +29,7 @@ __all__ = ['eager_speedup', 'fit_overhead', 'flop_share', 'main', 'vamp_ratio']
 
 _STEPS_PER_CALL = 50
 _DEFAULTS = config_lib.TrainingConfig()
-# As each of the processes of a grid has it.
-_ONE_THREAD = dict.fromkeys(
+_ONE_THREAD = dict.fromkeys(  # As each process of a grid has it.
   ('OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'), '1'
 )
 
@@ -156,6 +154,7 @@ def fit_overhead(
     weight_averaging=_DEFAULTS.weight_averaging,
   )
   block = steps_per_call * calls_a_block
+  calls = {'checkpoint_every': block, 'steps_per_call': steps_per_call}
   inside, outside, left = [], [], [time.perf_counter()]
 
   def on_progress(step, num_steps, metrics):
@@ -167,14 +166,10 @@ def fit_overhead(
     tfp_rd.fit(
       compiled.build(digits.train, dropout=digits.dropout),
       digits.train,
-      training=dataclasses.replace(
-        _DEFAULTS,
-        num_steps=(1 + num_blocks) * block,
-        validate_every=2 * steps_per_call,
+      training=config_lib.TrainingConfig(
+        num_steps=(1 + num_blocks) * block, validate_every=2 * steps_per_call
       ),
-      execution=config_lib.Execution(
-        checkpoint_every=block, steps_per_call=steps_per_call
-      ),
+      execution=config_lib.Execution(**calls),
       validation=digits.validation,
       run_dir=folder,
       on_progress=on_progress,
