@@ -398,7 +398,7 @@ def test_the_report_has_whatever_was_measured(runs, tmp_path, capsys):
   assert '## `shares(num_draws=20, num_images=3)`' in page
   assert '| family | beta | drawn (nats) | capped (nats) |' in page
   assert '0.500 ± 0.100 (lower bound, at most 1.250)' in page
-  assert '2.000 |' in page
+  assert '2.000 (estimate) |' in page
   assert '- missing (undefined): it is never there; everywhere.' in page
   assert 'without a beta; `---`.' in page
   with (folder / 'measures.csv').open() as f:

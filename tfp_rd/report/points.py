@@ -3,11 +3,13 @@
 
 A line connects the points of one run.  Points that were trained separately are
 rings where the family has such a line.  An estimate, which is no bound, has a
-dashed outline.
+dashed outline.  Another objective than D + beta R has markers, and a line of
+the legend, of its own.
 """
 
 import numpy as np
 
+from tfp_rd import objective as objective_lib
 from tfp_rd.report import style
 
 __all__ = ['draw_gaps', 'draw_points', 'explanation']
@@ -15,6 +17,9 @@ __all__ = ['draw_gaps', 'draw_points', 'explanation']
 # Where the weights of a warm run came from; above whatever else is there.
 _UP = {'marker': '^', 'zorder': 5}
 _DOWN = {'marker': 'v', 'zorder': 5}
+# Objectives that are told apart by lines and rings; others have these markers.
+_USUAL = ('', 'beta_elbo', 'multi_rate')
+_MARKERS = ('*', 'P', 'X', 'p', 'h', '8')
 
 
 def draw_points(ax, curve, value):
@@ -39,6 +44,10 @@ def draw_points(ax, curve, value):
       draw = _draw_estimates if options is None else _draw_markers
       draw(ax, *_coordinates(points, value), options, curve.name, label)
       label = ''  # One line of the legend for a family.
+  for name, points in _of_other_objectives(curve, value).items():
+    options = {'marker': _marker(name), 'markersize': 8}
+    label = f'{curve.name} {name}'
+    _draw_markers(ax, *_coordinates(points, value), options, curve.name, label)
   wrong = [point for point in curve.points if point.is_infeasible]
   if wrong:
     ax.plot(*_coordinates(wrong, value), clip_on=False, **style.CROSS)
@@ -68,6 +77,7 @@ def _draw_errors(ax, curve, value, colour):
 def _groups(curve, value):
   """Yields groups of points with their marker options, `None` for estimates."""
   bounds = [p for p in curve.points if p.is_bound('rate', value)]
+  bounds = [p for p in bounds if _objective(p) in _USUAL]
   one_run = [p for p in bounds if p.is_one_run]
   separate = [p for p in bounds if not p.is_one_run]
   # Beside the curve of one run, points of their own runs are larger and hollow.
@@ -77,6 +87,27 @@ def _groups(curve, value):
     started = [p for p in separate if p.settings.get('warm_start', '') == start]
     yield started, {**ring, **options}
   yield [p for p in curve.points if not p.is_bound('rate', value)], None
+
+
+def _of_other_objectives(curve, value):
+  """Returns the bounds of each objective that is not usual, by its name."""
+  groups = {}
+  for point in curve.points:
+    name = _objective(point)
+    if name not in _USUAL and point.is_bound('rate', value):
+      groups.setdefault(name, []).append(point)
+  return groups
+
+
+def _objective(point):
+  """Returns the name of a point's objective, without its fields."""
+  return point.objective.partition('(')[0]
+
+
+def _marker(name):
+  known = objective_lib.names()
+  place = known.index(name) if name in known else 0
+  return _MARKERS[place % len(_MARKERS)]
 
 
 def _draw_markers(ax, x, y, options, name, label):
