@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_rd
-from tfp_rd import config, dataset
+from tfp_rd import config, dataset, errors
 from tfp_rd.model import variables
 from tfp_rd.network import initial
 from tfp_rd.run import directory, sealed
@@ -141,7 +141,7 @@ def test_a_checkpoint_whose_index_was_never_written_is_none(tmp_path):
 
 def test_the_checkpoint_of_another_model_is_refused_and_left(tmp_path):
   checkpoints(tmp_path)
-  with pytest.raises(tfp_rd.UserError, match='another model'):
+  with pytest.raises(errors.HeldBackError, match='another model'):
     restored(tmp_path, build('--v', seed=1))
   assert restored(tmp_path)[0] == 8
 
@@ -155,7 +155,7 @@ def test_a_directory_of_another_training_is_refused(tmp_path):
 
 def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
   checkpoints(tmp_path)
-  with pytest.raises(tfp_rd.UserError, match='jit_compile'):
+  with pytest.raises(errors.HeldBackError, match='jit_compile'):
     fit(
       build(seed=1),
       tmp_path,

@@ -186,7 +186,7 @@ def _check_same(variables, found, path):
     return
   name = differing[0]
   have, want = (_describe(kinds.get(name)) for kinds in (found, wanted))
-  raise errors.UserError(
+  raise errors.HeldBackError(
     f'the checkpoint {path} is of another model: {name} is {have} there and '
     f'{want} here, the first of {len(differing)} that differ; name another '
     'directory.'

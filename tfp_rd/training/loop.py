@@ -148,7 +148,7 @@ def train_program(
   files = _Files(run_dir, state, on_warning)
   metrics = files.restore()
   if bool(program.is_compiled) != is_compiled:
-    raise errors.UserError(
+    raise errors.HeldBackError(
       f'{run_dir} was begun with jit_compile={not is_compiled}, under which '
       'other noise is drawn; go on with that, or begin a new run.'
     )
