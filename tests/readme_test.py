@@ -123,7 +123,7 @@ def test_a_link_leads_somewhere(document):
 
 def test_documents_have_the_steps_of_the_plane():
   changes = preset.PRESETS['plane'].curve_changes
-  steps = [f'{changes[sign]["num_steps"]:,}' for sign in '-+']
+  steps = [f'{changes[sign].num_steps:,}' for sign in '-+']
   manual = grid._MANUAL
   document = (ROOT / 'docs' / 'one_run_curves.md').read_text()
   assert f'{steps[0]} and {steps[1]} steps' in manual
