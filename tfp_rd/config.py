@@ -74,7 +74,7 @@ class DataConfig:
 
   @property
   def key(self) -> 'DataConfig':
-    """What tells one data set from another: a file counts by its content."""
+    """The record that data sets are compared by: a file counts by content."""
     if not self.sha256:
       return self
     return dataclasses.replace(self, dataset=_FILE)
@@ -115,7 +115,7 @@ class ModelConfig:
   options: Options = Options()
 
   def __post_init__(self):
-    # Whether there are such parts, those who build the model ask.
+    # `tfp_rd.build` checks that there are such parts.
     field.check_text(
       self,
       'architecture',
@@ -176,11 +176,12 @@ class TrainingConfig:
       linear to 0 (the paper's schedule).
     normalize_gradients: Divide each variable's gradient by its L2 norm before
       Adam (the paper's optimiser).
-    weight_averaging: Decay a step of the exponential average of the weights,
-      which competes with the weights themselves on validation; 0 for none.
+    weight_averaging: Decay per step of the exponential average of the weights;
+      at each validation the better of average and weights counts; 0 for none.
     validate_every: Steps between validations; the weights kept are the best
       of all validations.  0 keeps the last step's.
-    validation_examples: Images of the validation split that are used for it.
+    validation_examples: At most so many images of the validation split are used
+      to choose the weights.
     precision: `'float32'`, or `'bfloat16'` for the products of the training's
       convolutions and dense layers; evaluations are in float32.
 
@@ -235,6 +236,8 @@ class EvaluationConfig:
     field.check_whole(self, 'eval_examples', least=1, optional=True)
     field.check_whole(self, 'eval_train_examples', least=1, optional=True)
     field.check_numbers(self, 'eval_betas', low=0)
+    # Each beta is one point, in the order of the curve.
+    field.set_field(self, 'eval_betas', tuple(sorted(set(self.eval_betas))))
 
   def count(self, split: str) -> Optional[int]:
     """Returns at most how many images of a split are evaluated."""
@@ -288,8 +291,8 @@ class Config:
     parent: Identity of that neighbour.
     seed: The integer from which all randomness of the run follows.
 
-  A value that the data set has by default anyway is made `None`, so that one
-  run has one record.
+  A value that equals the data set's default is replaced by `None`, so that
+  equal runs have equal records.
 
   Raises:
     UserError: A value is not as said.
@@ -353,7 +356,8 @@ class Config:
     """Returns the record without values that a data set has by default.
 
     Args:
-      traits: Of the data set, for a user's file, whose traits no name tells.
+      traits: Of the data set; needed for a user's file, whose name does not
+        give them.
     """
     copy = dataclasses.replace(self)
     copy._omit_defaults(traits)

@@ -37,7 +37,7 @@ def set_field(record, name: str, value: Any) -> None:
 def check_whole(
   record, name: str, *, least=-math.inf, most=math.inf, optional=False
 ) -> None:
-  """Makes a field an `int`; refuses what is no whole number in a range.
+  """Makes a field an `int`, and checks that it lies in a range.
 
   Args:
     record: A frozen dataclass, in its `__post_init__`.
@@ -182,7 +182,8 @@ def check_type(record, name: str, cls: type) -> None:
   value = getattr(record, name)
   if not isinstance(value, cls):
     raise errors.UserError(
-      f'{_name(record, name)} is {value!r:.80}; expected a {cls.__name__}.'
+      f'{_name(record, name)} is {value!r:.80}; expected '
+      f'{_article(cls.__name__)}.'
     )
 
 
@@ -207,15 +208,17 @@ def _is_real(value):
 
 
 def _name(record, name):
-  of = getattr(record, 'name', None)
+  of = getattr(type(record), 'name', None)  # A property names something else.
   return f'{name} of {of}' if isinstance(of, str) else name
 
 
 def _whole(least, most):
   if not math.isinf(most):
     return f'a whole number from {least} to {most}'
+  if math.isinf(least):
+    return 'a whole number'
   kinds = {0: '0 or a positive whole number', 1: 'a positive whole number'}
-  return kinds.get(least, 'a whole number')
+  return kinds.get(least, f'a whole number from {least} on')
 
 
 def _interval(low, high, closed):
@@ -230,3 +233,7 @@ def _interval(low, high, closed):
     'low': f'a number in [{ends})',
     'both': f'a number in [{ends}]',
   }[closed]
+
+
+def _article(noun):
+  return f'an {noun}' if noun[0] in 'AEIOU' else f'a {noun}'

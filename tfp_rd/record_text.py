@@ -7,6 +7,8 @@ their text is what configurations and flags hold.  No TensorFlow here.
 
 import ast
 import dataclasses
+import math
+import numbers
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -95,22 +97,22 @@ class Options(Mapping):
   It can be hashed, so that records which hold it are keys.
 
   Args:
-    values: A mapping; values are text, numbers or truths.
+    values: A mapping to text, numbers or bools.
 
   Raises:
-    UserError: A name is none, or a value something else.
+    UserError: A key is not an identifier, or a value has another type.
   """
 
   def __init__(self, values: Mapping[str, Any] = (), /):
-    pairs = dict(values)
-    for name, value in pairs.items():
-      if not (isinstance(name, str) and name.isidentifier()):
-        raise errors.UserError(f'{name!r} is no name of an option.')
-      if not isinstance(value, (str, int, float)):
-        raise errors.UserError(
-          f'option {name} is {value!r}; expected text, a number or a truth.'
-        )
-    self._pairs = tuple(sorted(pairs.items()))
+    try:
+      pairs = dict(values)
+    except (TypeError, ValueError) as e:
+      raise errors.UserError(
+        f'options are {values!r}; expected a mapping from names to values.'
+      ) from e
+    self._pairs = tuple(
+      (name, _canonical(name, pairs[name])) for name in sorted(pairs, key=str)
+    )
 
   def __getitem__(self, name: str) -> Any:
     return dict(self._pairs)[name]
@@ -126,3 +128,17 @@ class Options(Mapping):
 
   def __repr__(self):
     return f'Options({dict(self._pairs)!r})'
+
+
+def _canonical(name, value):
+  """Returns an option's value in its one form: 1.0 and 1 are the same."""
+  if not (isinstance(name, str) and name.isidentifier()):
+    raise errors.UserError(f'{name!r} is no name of an option.')
+  if isinstance(value, str):
+    return value
+  is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+  if is_number and math.isfinite(value):
+    return int(value) if value == int(value) else float(value)
+  raise errors.UserError(
+    f'option {name} is {value!r}; expected text or a finite number.'
+  )

@@ -167,11 +167,24 @@ def _evaluate(runs, betas, flag_values, refused):
   rows = []
   for run in runs:
     try:
+      _refuse_betas(run, betas)
       rows += _rows(run, betas, flag_values)
     except errors.UserError as e:
       refused.append(str(e))
   if rows:
     print(point_table.text(('run', 'beta', 'split'), rows))
+
+
+def _refuse_betas(run, betas):
+  """Refuses betas that a run of one beta has not."""
+  known = [beta for beta in run.points('test') if beta is not None]
+  if (
+    betas and not run.config.objective.is_curve and not set(betas) & set(known)
+  ):
+    raise errors.UserError(
+      f'{run.path} has no point at beta {", ".join(f"{b:g}" for b in betas)}; '
+      f'it has {", ".join(f"{b:g}" for b in known) or "none"}.'
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -194,7 +207,7 @@ def _rows(run, betas, flag_values):
     for name in point_table.SPLITS if split == 'all' else (split,):
       point = evaluation_lib.evaluate(
         model,
-        data.evaluation_images(name, count=evaluation.eval_examples),
+        data.evaluation_images(name, count=evaluation.count(name)),
         num_samples=flag_values.num_samples or evaluation.eval_samples,
         seed=flag_values.seed,
       )

@@ -67,7 +67,7 @@ def define_several(flag_values: flags.FlagValues) -> None:
     **where,
   )
   flags.DEFINE_float('beta_min', None, 'Least beta of such a curve.', **where)
-  flags.DEFINE_float('beta_max', None, 'Its largest.', **where)
+  flags.DEFINE_float('beta_max', None, 'Largest beta of such a curve.', **where)
   flags.DEFINE_list(
     'validate_betas',
     [],

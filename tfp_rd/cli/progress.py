@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a table of runs is: a bar for a person, a line a run for a file.
+"""Progress of a grid: a progress bar on a terminal, else one line per run.
 
 The bar counts steps of all runs, so that it moves within a run and goes on
 where it was; runs that other processes finish move it too, since what is done
@@ -55,7 +55,7 @@ class Progress:
   def step(
     self, run: run_lib.Run, step: int, metrics: Mapping[str, float]
   ) -> None:
-    """Tells how far a run is.
+    """Shows the step of a run.
 
     Args:
       run: The run at work.

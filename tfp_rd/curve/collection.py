@@ -130,7 +130,7 @@ def load_curves(
 def _settings(run) -> dict[str, Any]:
   config, versions = run.config, run.result.get('versions')
   settings = {'warm_start': config.warm_start}
-  for part in (run.model_settings, config.training, config.evaluation):
+  for part in (run.model_settings, config.training, run.evaluation):
     settings |= vars(part)
   settings['options'] = _text(settings['options'])
   # Another version of the package may give other numbers.

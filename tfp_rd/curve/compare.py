@@ -113,10 +113,9 @@ def rate_difference_interval(
   """Computes the difference of rates, with a paired bootstrap over images.
 
   A resample draws as many images with replacement, the same ones for all
-  points of both curves, and finds the frontiers anew.  The interval tells how
-  other test images would have changed the difference, not how other seeds of
-  the training would have.  Costs a second for 1,000 resamples of ten points,
-  and 16 bytes of memory an image and resample.
+  points of both curves, and finds the frontiers anew.  The interval is for
+  other test images, not for other seeds of the training.  Costs a second for
+  1,000 resamples of ten points, and 16 bytes of memory an image and resample.
 
   Args:
     examples: `rate_nats` and `distortion_nats`, `[P, N]`, as `Run.examples`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures are values: what is read off a trained model.
+"""Measures: records that compute numbers of a trained model.
 
 A new measure is one new file and one line in the table.  It is a frozen
 dataclass of plain fields with a name, derived from `Measure`, and

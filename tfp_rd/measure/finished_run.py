@@ -112,7 +112,7 @@ def measure_run(
 
 
 def _complete(run, measure, wanted):
-  """Returns the file if it has all that is wanted, without a look at weights.
+  """Returns the file if it has all that is wanted; reads no weights.
 
   The result's digests say which weights and images are meant; without them
   only the weights themselves can.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes of nested grids, whose hat functions sum to one.
+"""Nodes of nested grids, whose piecewise linear basis functions sum to one.
 
 The hat function of a node is linear along each axis, 1 at the node and 0 at its
 neighbours.  It is a weighted sum of hat functions on the grid of half the step,

@@ -38,7 +38,7 @@ def features(beta, beta_range, dtype='float32') -> tf.Tensor:
 
 
 class Condition(tf.Module):
-  """The condition of images whose beta a number, a variable or `[G]` tells."""
+  """The condition of images, from a beta: a number, a variable or `[G]`."""
 
   def __init__(self, beta, beta_range, dtype, num_repeats):
     super().__init__()

@@ -140,7 +140,6 @@ class ConditionalModel(tf.Module):
     Warns where the rate does not fall with beta.
     """
     variable, model = self.at_variable()
-    evaluation.keep_compiled(model)
 
     def rate_at(beta):
       variable.assign(beta)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfp_rd import point as point_lib
 from tfp_rd import rate_distortion
+from tfp_rd.model import fingerprint
 from tfp_rd.network import initial
 
 __all__ = [
@@ -18,7 +19,6 @@ __all__ = [
   'evaluate',
   'evaluate_examples',
   'evaluate_whole',
-  'keep_compiled',
 ]
 
 # Images, times draws in one pass of `evaluate`.
@@ -27,7 +27,7 @@ _ROWS_A_PASS = 1000
 # Folded into the seed, so that no evaluation repeats the draws of training.
 _EVALUATION = 24_301
 
-# The compiled evaluations of models whose plain attributes do not change.
+# The compiled evaluation of each model, with the fingerprint that it had.
 _COMPILED = weakref.WeakKeyDictionary()
 
 
@@ -51,8 +51,9 @@ def evaluate(
   """Measures R, D and ELBO of a model on images.
 
   Products of float32 are not rounded to TF32 here, whatever training does.  The
-  model is compiled anew at every call, so that what has changed is seen;
-  `keep_compiled` saves this for a model that stays as it is.
+  first call compiles the model, and so does one after a part or a plain
+  attribute has changed; what is compiled is forgotten with the model.  Globals
+  that a function of yours reads are not watched.
 
   Args:
     model: A `LatentVariableModel`.
@@ -113,7 +114,7 @@ def evaluate_whole(
   size = min(batch_size, len(images))
   at_once = _draws_at_once(size, num_samples)
   seed = initial.fold_in(seed, _EVALUATION)
-  compiled = _COMPILED.get(model) or _Compiled(model)
+  compiled = _compiled(model)
   results = []
   with _without_tf32():
     for n, start in enumerate(range(0, len(images), size)):
@@ -134,16 +135,14 @@ def evaluate_whole(
   return Evaluation(point, *nats)
 
 
-def keep_compiled(model) -> None:
-  """Lets all evaluations of a model share one compiled function.
-
-  What is compiled sees other values of variables, but neither other parts nor
-  other plain attributes; it is forgotten with the model.
-
-  Args:
-    model: A `LatentVariableModel` that stays as it is.
-  """
-  _COMPILED[model] = _Compiled(model)
+def _compiled(model):
+  """Returns the compiled sums of a model, made anew where it has changed."""
+  mark = fingerprint.fingerprint(model)
+  known, compiled = _COMPILED.get(model, (None, None))
+  if compiled is None or known != mark:
+    compiled = _Compiled(model)
+    _COMPILED[model] = mark, compiled
+  return compiled
 
 
 class _Compiled:

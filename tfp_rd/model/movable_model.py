@@ -10,7 +10,7 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from tfp_rd import errors
-from tfp_rd.model import evaluation, latent_variable_model
+from tfp_rd.model import latent_variable_model
 from tfp_rd.model.conditional_model import ConditionalModel
 
 __all__ = [
@@ -44,14 +44,9 @@ class MovableModel:
 
   def __init__(self, model):
     self._curve = model if isinstance(model, ConditionalModel) else None
-    if self._curve is None:
-      # A model of its own: that of the caller is compiled at every evaluation.
-      self._model = latent_variable_model.LatentVariableModel(
-        model.encoder, model.marginal, model.decoder
-      )
-    else:
+    self._model = model
+    if self._curve is not None:
       self._beta, self._model = model.at_variable()
-    evaluation.keep_compiled(self._model)
 
   def to(self, beta: Optional[float]):
     """Moves to a beta; the model is the same object at every call."""

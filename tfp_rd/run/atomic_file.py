@@ -7,7 +7,7 @@ No TensorFlow here.
 import contextlib
 import os
 import pathlib
-import tempfile
+import secrets
 from typing import Union
 
 __all__ = ['Path', 'write_atomically']
@@ -30,22 +30,16 @@ def write_atomically(path: Path, content: Union[str, bytes]) -> None:
   """
   path = pathlib.Path(path)
   data = content.encode() if isinstance(content, str) else content
-  descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + '.')
+  name = path.with_name(f'{path.name}.{secrets.token_hex(4)}')
+  # As `open` makes any other new file.
+  descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
   try:
     with os.fdopen(descriptor, 'wb') as f:
       f.write(data)
       f.flush()
       os.fsync(f.fileno())
-    os.chmod(name, 0o666 & ~_umask())
     os.replace(name, path)
   except BaseException:
     with contextlib.suppress(FileNotFoundError):
       os.unlink(name)
     raise
-
-
-def _umask():
-  # The system tells the umask only to who sets it.
-  mask = os.umask(0o077)
-  os.umask(mask)
-  return mask

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run is a directory, and nothing but its files says how far it is.
+"""A run is a directory; its files alone show how far it has come.
 
     config.json    what it is; its digest is part of the directory's name
     metrics.csv    what was measured during training
@@ -183,9 +183,18 @@ def runs_below(
     try:
       runs.append(load_run(file.parent))
     except errors.UserError as e:
-      if os.path.basename(os.path.abspath(file.parent)).startswith('run_'):
+      name = os.path.basename(os.path.abspath(file.parent))
+      # A file of another program is none of ours.
+      if name.startswith('run_') or _is_sealed(file):
         on_refused(str(e))
   return runs
+
+
+def _is_sealed(file):
+  try:
+    return bool(sealed.read_json(file))
+  except (errors.UserError, OSError):
+    return False
 
 
 def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:
@@ -227,10 +236,10 @@ def write_config(run: Run) -> None:
 
 @contextlib.contextmanager
 def lock(run: Run) -> Iterator[None]:
-  """Holds the run for this process; the system lets go if the process dies.
+  """Locks the run for this process; the lock ends with the process.
 
   Raises:
-    HeldBack: Another process holds it.
+    HeldBackError: Another process holds it.
   """
   import fcntl  # Not on every platform; needed only to train.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a finished run was evaluated at, and what of a wish it has not.
+"""Which of the requested evaluations a finished run has.
 
 No TensorFlow here.
 """
@@ -28,9 +28,9 @@ def satisfies(run: 'directory.Run', wanted: EvaluationConfig) -> bool:
 
 
 def union(run: 'directory.Run', wanted: EvaluationConfig) -> EvaluationConfig:
-  """Returns the evaluation that has what is there and what is wanted.
+  """Returns the larger of the present and the requested draws and images.
 
-  The betas are left out; `missing` lists those.
+  Betas are those of the result; `missing` returns the others.
   """
   there = run.evaluation
   return EvaluationConfig(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A grid is axes times a base configuration: a table of runs, and no more.
 
-Which of them are left to do `tfp_rd.run.pending` says.  No TensorFlow here.
+`tfp_rd.run.pending` returns those that have no result yet.  No TensorFlow here.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Optional
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
-from tfp_rd import field
+from tfp_rd import errors, field
 from tfp_rd import objective as objective_lib
 from tfp_rd.objective.beta_elbo import BetaElbo
 from tfp_rd.objective.objective import Objective
@@ -35,7 +35,9 @@ def beta_elbos(
 
 @dataclasses.dataclass(frozen=True)
 class CurveChanges:
-  """What curves of one decoder have other than the base; `None` is the base's.
+  """Fields in which curves of one decoder differ from the base.
+
+  `None` leaves a field as it is in the base.
 
   Attributes:
     num_steps: Of `TrainingConfig`.
@@ -60,7 +62,8 @@ class CurveChanges:
     changes = dataclasses.asdict(self)
     changes = {k: v for k, v in changes.items() if v is not None}
     objective = config.objective
-    if changes.get('weight_power') and not objective.weight_power:
+    weight_power = getattr(objective, 'weight_power', None)
+    if changes.get('weight_power') and weight_power == 0:
       objective = dataclasses.replace(objective, weight_power=self.weight_power)
     return dataclasses.replace(
       config,
@@ -104,6 +107,18 @@ class Grid:
       for o in self.objectives
     ]
     field.set_field(self, 'objectives', tuple(objectives))
+    field.check_choice(self, 'warm_start', ('', 'up', 'down'))
+    known = [sign.letter for sign in architecture_lib.SIGNS['decoder']]
+    unknown = sorted(set(self.curve_changes) - set(known))
+    if unknown:
+      raise errors.UserError(
+        f'curve_changes has {unknown[0]!r}; its keys are signs of decoders: '
+        f'{", ".join(known)}.'
+      )
+    if self.warm_start and None in [o.beta for o in objectives]:
+      raise errors.UserError(
+        'warm_start goes from beta to beta; give objectives with a beta.'
+      )
 
   def cells(self) -> tuple[config_lib.Config, ...]:
     """Returns the runs, in the order in which they are best done.

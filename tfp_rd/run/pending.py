@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is left to do is what has no result on disk.
 
-There is no list of jobs and no record of who does what: a process takes the
-next run that nobody holds, so that several processes share one root, and any of
-them may be killed.  No TensorFlow here.
+There is no list of jobs: each process takes the next run that no other process
+has locked.  So several processes can share one root, and any of them may be
+killed.  No TensorFlow here.
 """
 
 import contextlib

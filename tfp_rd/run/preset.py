@@ -33,7 +33,7 @@ _PAPER_BETAS = (
 
 # All betas of a family in one network.
 _CURVE = (MultiRate(beta_min=0.05),)
-# Which betas a decoder would starve; see docs/one_run_curves.md.
+# Powers of beta that weigh the loss, by decoder; see docs/one_run_curves.md.
 _WEIGHTS = {
   '-': grid.CurveChanges(weight_power=-0.5),
   '+': grid.CurveChanges(weight_power=0.15),

@@ -96,7 +96,7 @@ def extend(run, model, data) -> Mapping[str, Any]:
     points.sort(key=lambda p: p.entry['beta'])
   run_lib.write_config(run)
   about = {key: before[key] for key in before if key not in _OF_AN_EVALUATION}
-  about['versions'] = provenance.versions()
+  about['evaluated_with'] = provenance.versions()
   return _publish(run, points, data, about)
 
 
