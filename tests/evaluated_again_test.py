@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+import tfp_rd
 from tfp_rd import config, errors
 from tfp_rd.run import atomic_file, directory, pending
 from tfp_rd.training import experiment
@@ -50,7 +51,7 @@ def copy_of_the_trained(trained, tmp_path, monkeypatch):
   def train(*_, **__):
     pytest.fail('it was trained again')
 
-  monkeypatch.setattr(experiment.loop, 'train_command', train)
+  monkeypatch.setattr(experiment.loop, 'train_program', train)
   return tmp_path / 'runs'
 
 
@@ -128,3 +129,19 @@ def test_weights_that_are_not_the_result_s_are_refused(root):
   directory.sealed.write_json(run.path / 'result.json', result)
   with pytest.raises(errors.HeldBackError, match='other weights'):
     execute(root, cell(betas=(5.0,)))
+
+
+def test_weights_of_another_seed_are_not_restored(root, tmp_path, monkeypatch):
+  (run,) = directory.runs_below(root)
+  monkeypatch.undo()
+  other = execute(tmp_path / 'other', dataclasses.replace(cell(), seed=1))
+  for kept in (other.path / 'checkpoint').glob('kept.*'):
+    shutil.copy(kept, run.path / 'checkpoint')
+  for restore in (
+    lambda: tfp_rd.restore(run),
+    lambda: tfp_rd.restore(run, 1.0),
+    lambda: next(experiment.restore_models(run, [1.0])),
+  ):
+    with pytest.raises(errors.HeldBackError, match='remove its result') as e:
+      restore()
+    assert run.path.name in str(e.value)

@@ -93,9 +93,8 @@ def measure_run(
       'result.json to train it again.'
     )
   data, images_sha256 = _load(run.config.data, data_dir)
-  weights_sha256 = checkpoint.weights_sha256(experiment.restore(run))
-  _check_same(run, 'weights', weights_sha256)
-  _check_same(run, 'images', images_sha256)
+  weights_sha256 = _weights_sha256(run)
+  _check_images(run, images_sha256)
   empty = measures.MeasureFile(
     repr(measure), weights_sha256, images_sha256, provenance.versions()
   )
@@ -144,11 +143,20 @@ def _load(data, data_dir):
   return loaded, provenance.digest_of_images(splits)
 
 
-def _check_same(run, what, digest):
-  """Refuses weights or images that are not those of the run's result."""
-  if run.result.get(f'{what}_sha256') not in (None, digest):
+def _weights_sha256(run):
+  """Returns the digest of the weights, which are those of the result."""
+  try:
+    return checkpoint.weights_sha256(experiment.restore(run))
+  except errors.HeldBackError as e:
+    # Nobody else can measure these weights either.
+    raise errors.UserError(str(e)) from e
+
+
+def _check_images(run, digest):
+  """Refuses images that are not those of the run's result."""
+  if run.result.get('images_sha256') not in (None, digest):
     raise errors.UserError(
-      f'{run.path} was evaluated with other {what} than those that are there '
+      f'{run.path} was evaluated with other images than those that are there '
       'now; put them back, or remove its result.json to train it again.'
     )
 

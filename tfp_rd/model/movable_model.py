@@ -117,7 +117,7 @@ def check_objective(model, objective, *, batch_size: int) -> None:
     raise errors.UserError(
       f'the model is for {"a range of betas" if is_conditional else "one beta"}'
       f' and the objective is {objective!r}; a ConditionalModel goes with '
-      'multi_rate, and no other model does.'
+      'an objective of many betas, such as multi_rate, and no other model does.'
     )
   if not is_conditional:
     return
@@ -130,5 +130,5 @@ def check_objective(model, objective, *, batch_size: int) -> None:
   if batch_size % objective.num_groups:
     raise errors.UserError(
       f'batch_size is {batch_size}; it must be a multiple of the '
-      f'{objective.num_groups} groups of multi_rate.'
+      f'{objective.num_groups} groups of {objective.name}.'
     )

@@ -9,9 +9,9 @@ of its metrics, and
     score(point)            what the kept step minimises on validation
 
 It may declare how z is drawn, what it requires, and players of its own: see
-`Objective`.  One for a `ConditionalModel` also has a `beta_range`, and
-`num_groups` betas that `draw_betas(seed=, dtype=)` draws for each step; its
-`score` takes a mapping from the betas of `compared_betas()` to points.
+`Objective`.  One for a `ConditionalModel` derives from
+`tfp_rd.objective.curve_objective.CurveObjective`; its `score` takes a mapping
+from the betas of `compared_betas()` to points.
 """
 
 import importlib

@@ -15,27 +15,18 @@ was measured is in docs/one_run_curves.md.
 """
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, TYPE_CHECKING
+from collections.abc import Mapping
+from typing import ClassVar
 
-from tfp_rd import errors, field
+from tfp_rd import field
 from tfp_rd.objective import context as context_lib
-from tfp_rd.objective.objective import Objective
-
-if TYPE_CHECKING:
-  import tensorflow as tf
+from tfp_rd.objective.curve_objective import CurveObjective
 
 __all__ = ['MultiRate']
 
-# Where a curve is drawn unless other betas are asked for.
-_BETAS = (0.05, 0.1, 0.17, 0.3, 0.55, 1.0, 1.7, 3.0, 5.5, 10.0)
-# Betas at which weights are compared on validation.
-_NUM_COMPARED = 4
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class MultiRate(Objective):
+class MultiRate(CurveObjective):
   """Minimises D + beta R for log beta uniform over a range [1].
 
   A batch is cut into `num_groups` runs of neighbouring images with one beta
@@ -53,13 +44,9 @@ class MultiRate(Objective):
   """
 
   name: ClassVar[str] = 'multi_rate'
-  is_curve: ClassVar[bool] = True
-  # The range is that of the model, and the groups are a shape; TensorFlow takes
-  # some powers as square roots, which it must know while it traces.
-  static: ClassVar[tuple[str, ...]] = (
-    *('beta_min', 'beta_max', 'num_groups'),
-    'weight_power',
-  )
+  # TensorFlow takes some powers as square roots, which it must know while it
+  # traces.
+  static: ClassVar[tuple[str, ...]] = (*CurveObjective.static, 'weight_power')
 
   beta_min: float = 0.05
   beta_max: float = 10.0
@@ -67,38 +54,8 @@ class MultiRate(Objective):
   weight_power: float = 0.0
 
   def __post_init__(self):
-    field.check_positive(self, 'beta_min', 'beta_max')
-    field.check_whole(self, 'num_groups', least=1)
+    super().__post_init__()
     field.check_number(self, 'weight_power')
-    if not self.beta_min < self.beta_max:
-      raise errors.UserError(
-        f'beta_min is {self.beta_min:g} and beta_max {self.beta_max:g}; '
-        'give a larger beta_max.'
-      )
-
-  @property
-  def beta_range(self) -> tuple[float, float]:
-    """`(beta_min, beta_max)`."""
-    return self.beta_min, self.beta_max
-
-  def draw_betas(self, *, seed, dtype='float32') -> 'tf.Tensor':
-    """Draws betas `[num_groups]`, log-uniform and stratified, in random order.
-
-    Args:
-      seed: Of this step.
-      dtype: Type of the betas.
-    """
-    import tensorflow as tf
-
-    from tfp_rd.network import initial
-
-    seeds = initial.split(seed, 2)
-    shape = [self.num_groups]
-    order = tf.argsort(initial.uniform(shape, seed=seeds[0]), stable=True)
-    within = initial.uniform(shape, seed=seeds[1], dtype=dtype)
-    part = (tf.cast(order, dtype) + within) / self.num_groups
-    low, high = math.log(self.beta_min), math.log(self.beta_max)
-    return tf.exp(low + (high - low) * part)
 
   def losses(self, draws, context):
     """Returns the weighted mean of D + beta R over draws and images."""
@@ -107,33 +64,6 @@ class MultiRate(Objective):
     beta = context.beta
     loss = self._weight(beta) * (draws.distortion + beta * draws.rate)
     return context_lib.Losses({'model': tf.reduce_mean(loss)}, {})
-
-  def betas(self) -> tuple[float, ...]:
-    """The betas at which the curve is drawn unless others are asked for."""
-    inside = [b for b in _BETAS if self.beta_min < b < self.beta_max]
-    return (self.beta_min, *inside, self.beta_max)
-
-  def check_betas(self, betas: Sequence[float]) -> None:
-    """Checks that betas lie in the range.
-
-    Raises:
-      UserError: One does not.
-    """
-    for beta in betas:
-      if not self.beta_min <= beta <= self.beta_max:
-        raise errors.UserError(
-          f'beta {beta:g} is not on the curve, which goes from '
-          f'{self.beta_min:g} to {self.beta_max:g}; choose another, or another '
-          'range.'
-        )
-
-  def compared_betas(self) -> tuple[float, ...]:
-    """The betas at which weights are compared, in the middle of equal parts."""
-    ratio = self.beta_max / self.beta_min
-    return tuple(
-      self.beta_min * ratio ** ((n + 0.5) / _NUM_COMPARED)
-      for n in range(_NUM_COMPARED)
-    )
 
   def score(self, points: Mapping) -> float:
     """Returns the weighted mean of D + beta R of a `Point` at each beta."""

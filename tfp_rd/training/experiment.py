@@ -86,7 +86,8 @@ def restore(run: run_lib.Run, beta: Optional[float] = None):
     `ConditionalModel`.
 
   Raises:
-    UserError: The run has no result, not this beta, or no readable weights.
+    UserError: The run has no result, not this beta, no readable weights, or
+      other weights than its result is of.
   """
   model = _restore(run)
   if beta is None:
@@ -123,8 +124,19 @@ def restore_models(
 def _restore(run):
   image_shape = tuple(run.result['image_shape'])
   model = _build(run.config, image_shape, images=None)
-  checkpoint.read_weights(model, run.path / 'checkpoint' / 'kept')
+  _read_kept(run, model)
   return model
+
+
+def _read_kept(run, model):
+  """Gives a model the weights that a finished run's result is of."""
+  checkpoint.read_weights(model, run.path / 'checkpoint' / 'kept')
+  expected = run.result['weights_sha256']
+  if expected not in (None, checkpoint.weights_sha256(model)):
+    raise errors.HeldBackError(
+      f'{run.path} has other weights than those of its result; put these back, '
+      'or remove its result.json to train it again.'
+    )
 
 
 def _evaluate_again(run, data):
@@ -137,14 +149,7 @@ def _evaluate_again(run, data):
       'evaluated at other betas, with more draws or on more images; leave '
       'those out, or remove its result.json to train it again.'
     )
-  model = _restore(run)
-  expected = run.result['weights_sha256']
-  if expected not in (None, checkpoint.weights_sha256(model)):
-    raise errors.HeldBackError(
-      f'{run.path} has other weights than those of its result; remove its '
-      'result.json to train it again.'
-    )
-  return result_lib.extend(run, model, data)
+  return result_lib.extend(run, _restore(run), data)
 
 
 def _start_from_parent(run, program):
@@ -155,9 +160,8 @@ def _start_from_parent(run, program):
       f'{run.path.name} starts from the run {run.config.parent}, which has no '
       f'result in {run.path.parent}; train it there first.'
     )
-  weights = parent.path / 'checkpoint' / 'kept'
   try:
-    checkpoint.read_weights(program.model, weights)
+    _read_kept(parent, program.model)
   except errors.UserError as e:
     raise errors.HeldBackError(str(e)) from e
   if program.average is not None:
