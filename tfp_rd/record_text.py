@@ -7,6 +7,8 @@ their text is what configurations and flags hold.  No TensorFlow here.
 
 import ast
 import dataclasses
+import difflib
+import importlib
 import math
 import numbers
 from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +16,7 @@ from typing import Any
 
 from tfp_rd import errors
 
-__all__ = ['Options', 'construct', 'read', 'write']
+__all__ = ['Options', 'construct', 'parse', 'read', 'write']
 
 
 def read(text: str) -> tuple[str, dict[str, Any]]:
@@ -41,9 +43,33 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
   except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
     pass
   raise errors.UserError(
-    f'{text!r} cannot be read as an objective or a source; write a name, with '
-    "fields if need be, as in 'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
+    f'{text!r} cannot be read; write a name, with fields if need be, as in '
+    "'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
   )
+
+
+def parse(
+  text: str, classes: Mapping[str, tuple[str, str]], *, kind: str
+) -> Any:
+  """Reads a record of one of several classes from its text.
+
+  Args:
+    text: As `read` takes it.
+    classes: The module and the class of each name.
+    kind: What the records are, as in `'objective'`.
+
+  Raises:
+    UserError: Unknown name or field, or a value out of range.
+  """
+  name, fields = read(text)
+  if name not in classes:
+    close = difflib.get_close_matches(name, classes, n=1)
+    hint = f'did you mean {close[0]!r}? Choose' if close else 'choose'
+    raise errors.UserError(
+      f'{name!r} is no {kind}; {hint} one of {", ".join(classes)}.'
+    )
+  module, class_name = classes[name]
+  return construct(getattr(importlib.import_module(module), class_name), fields)
 
 
 def construct(cls, fields: dict[str, Any]):

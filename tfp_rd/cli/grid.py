@@ -194,7 +194,7 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
   if not diverged:
     return ''
   names = ', '.join(config.name for config in diverged)
-  return f'without a result, see above: {names}.'
+  return f'not done, see above: {names}.'
 
 
 def _train_in_workers(cells, execution, num_workers, progress) -> str:

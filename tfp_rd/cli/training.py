@@ -67,6 +67,8 @@ def trainer(
       del num_steps  # The run's configuration has it.
       on_step(run, step, metrics)
 
+    if run.is_done:
+      command.print_error(f'{run.path.name} is evaluated again, not trained.')
     experiment.execute(
       run, execution, on_progress=on_progress, on_warning=command.print_error
     )

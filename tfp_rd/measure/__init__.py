@@ -19,11 +19,10 @@ values, checks = shares(model, data, beta=1.0)
 No TensorFlow here: it starts when something is measured.
 """
 
-import difflib
 import importlib
 import re
 
-from tfp_rd import errors, record_text
+from tfp_rd import record_text
 from tfp_rd.estimate import Value
 from tfp_rd.measure.measure import Measure, Measured
 from tfp_rd.measure.quadrature import MOST_DIMENSIONS
@@ -79,13 +78,7 @@ def parse(text: str) -> Measure:
   Raises:
     UserError: Unknown measure or field, or a value out of range.
   """
-  name, fields = record_text.read(text)
-  if name not in _CLASSES:
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f'did you mean {close[0]!r}?' if close else 'choose one of'
-    listed = '' if close else f' {", ".join(names())}.'
-    raise errors.UserError(f'{name!r} is no measure; {hint}{listed}')
-  return record_text.construct(_class(name), fields)
+  return record_text.parse(text, _CLASSES, kind='measure')
 
 
 def parse_several(text: str) -> tuple[Measure, ...]:

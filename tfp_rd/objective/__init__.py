@@ -14,9 +14,7 @@ It may declare how z is drawn, what it requires, and players of its own: see
 from the betas of `compared_betas()` to points.
 """
 
-import importlib
-
-from tfp_rd import errors, record_text
+from tfp_rd import record_text
 from tfp_rd.objective.context import Context, Losses
 from tfp_rd.objective.objective import Objective
 from tfp_rd.objective.player import Player
@@ -47,11 +45,4 @@ def parse(text: str) -> Objective:
   Raises:
     UserError: Unknown objective or field, or a value out of range.
   """
-  name, fields = record_text.read(text)
-  if name not in _CLASSES:
-    raise errors.UserError(
-      f'{name!r} is no objective; choose one of {", ".join(names())}.'
-    )
-  module, class_name = _CLASSES[name]
-  cls = getattr(importlib.import_module(module), class_name)
-  return record_text.construct(cls, fields)
+  return record_text.parse(text, _CLASSES, kind='objective')

@@ -16,7 +16,7 @@ table.  No TensorFlow here.
 import importlib
 from typing import TYPE_CHECKING, Union
 
-from tfp_rd import errors, record_text
+from tfp_rd import record_text
 from tfp_rd.estimate import Estimate
 from tfp_rd.source.draws import Draws
 from tfp_rd.source.enumeration import check_enumerable, every_image
@@ -80,11 +80,4 @@ def parse(text: str) -> 'Source':
   Raises:
     UserError: Unknown source or field, or a value out of range.
   """
-  name, fields = record_text.read(text)
-  if name not in _CLASSES:
-    raise errors.UserError(
-      f'{name!r} is no source; choose one of {", ".join(names())}.'
-    )
-  module, class_name = _CLASSES[name]
-  cls = getattr(importlib.import_module(module), class_name)
-  return record_text.construct(cls, fields)
+  return record_text.parse(text, _CLASSES, kind='source')
