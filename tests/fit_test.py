@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fit` goes on with what it began, and with nothing else."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -107,6 +109,21 @@ def test_a_damaged_claim_is_a_sentence(damage, tmp_path):
     fit(tmp_path)
 
 
+class Stop(Exception):
+  pass
+
+
+def cut(run_dir, *, at, **changes):
+  """Trains up to a step, where the process ends."""
+
+  def stop(step, *_):
+    if step == at:
+      raise Stop
+
+  with pytest.raises(Stop):
+    fit(run_dir, on_progress=stop, **changes)
+
+
 @pytest.mark.parametrize(
   'damage', [b'', b'step,loss\n3,1e', b'\xff\xfe\x00', b'a,b\n1,2,3\n', None]
 )
@@ -114,15 +131,7 @@ def test_metrics_that_cannot_be_read_cost_a_warning_alone(damage, tmp_path):
   whole = build()
   fit(tmp_path / 'whole', model=whole)
 
-  class Stop(Exception):
-    pass
-
-  def stop(step, *_):
-    if step == 6:
-      raise Stop
-
-  with pytest.raises(Stop):
-    fit(tmp_path, on_progress=stop)
+  cut(tmp_path, at=6)
   for path in (tmp_path / 'checkpoint').glob('ckpt-6.*'):
     path.unlink()
   metrics = tmp_path / 'metrics.csv'
@@ -134,6 +143,40 @@ def test_metrics_that_cannot_be_read_cost_a_warning_alone(damage, tmp_path):
   assert checkpoint.weights_sha256(again) == checkpoint.weights_sha256(whole)
   if damage not in (b'', None):
     assert 'metrics' in said[0]
+
+
+# Cut at a checkpoint, after it, and between metrics and checkpoint.
+@pytest.mark.parametrize(('at', 'is_killed'), [(4, 0), (5, 0), (4, 1)])
+def test_metrics_are_gone_on_with_and_never_with_other_numbers(
+  at, is_killed, tmp_path
+):
+  how = {
+    'training': dataclasses.replace(TRAINING, num_steps=8),
+    'execution': tfp_rd.Execution(checkpoint_every=2, steps_per_call=1),
+  }
+  whole = fit(**how)
+  cut(tmp_path, at=at, **how)
+  if is_killed:
+    for path in (tmp_path / 'checkpoint').glob('ckpt-4.*'):
+      path.unlink()
+  shutil.copytree(tmp_path, tmp_path / 'honest')
+  said = []
+  done = fit(tmp_path / 'honest', on_warning=said.append, **how)
+  assert not said
+  assert done.metrics == whole.metrics
+  path = tmp_path / 'metrics.csv'
+  lines = path.read_text().splitlines()
+  # The last digit of the number before the last, in the row of step 2.
+  place = lines[2].rindex(',', 0, lines[2].rindex(',')) - 1
+  assert lines[2][place].isdigit()
+  digit = str((int(lines[2][place]) + 1) % 10)
+  lines[2] = lines[2][:place] + digit + lines[2][place + 1 :]
+  path.write_text('\n'.join(lines) + '\n')
+  done = fit(tmp_path, on_warning=said.append, **how)
+  (sentence,) = said
+  assert 'not those that were written' in sentence
+  first = 2 if is_killed else 4
+  assert done.metrics == whole.metrics[first:]
 
 
 def test_a_setting_is_given_once():

@@ -12,7 +12,7 @@ from tfp_rd import config, dataset, errors
 from tfp_rd.model import variables
 from tfp_rd.network import initial
 from tfp_rd.run import directory, sealed
-from tfp_rd.training import experiment, loop, program
+from tfp_rd.training import experiment, folder, loop, program
 from tfp_rd.training import selection as selection_lib
 from tfp_rd.training.optimizer import Average
 
@@ -101,7 +101,7 @@ def restored(tmp_path, model=None):
   before = [v.numpy() for v in compiled.variables]
   said = []
   state = loop.State(compiled)
-  metrics = loop._Files(tmp_path, state, said.append).restore()
+  metrics = folder.Folder(tmp_path, state, said.append).restore()
   if not metrics:  # Nothing read, nothing touched.
     for v, old in zip(compiled.variables, before, strict=True):
       np.testing.assert_array_equal(v, old)

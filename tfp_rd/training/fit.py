@@ -5,20 +5,13 @@ import dataclasses
 import pathlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
-
-import numpy as np
+from typing import Any, NamedTuple, Optional, Union
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors
-from tfp_rd.objective import beta_elbo
-from tfp_rd.training import checkpoint, loop, trainer
+from tfp_rd.training import arguments, checkpoint, loop, trainer
 from tfp_rd.training import claim as claim_lib
 
 __all__ = ['Fit', 'fit']
-
-# Steps enough for a first look; an average needs validation to be chosen.
-_DEFAULTS = config_lib.TrainingConfig(num_steps=1000, weight_averaging=0.0)
 
 
 class Fit(NamedTuple):
@@ -52,7 +45,7 @@ def fit(
   seed=0,
   run_dir=None,
   resume: bool = False,
-  parts: Sequence[str] = (),
+  parts: Union[str, Sequence[str]] = (),
   on_progress: loop.OnProgress = lambda step, num_steps, metrics: None,
   on_warning: Callable[[str], Any] = warnings.warn,
 ) -> Fit:
@@ -61,7 +54,7 @@ def fit(
   Args:
     model: A `LatentVariableModel`, or a `ConditionalModel`.
     images: `[N, ...]`.
-    objective: An objective; `BetaElbo(beta=1)` by default.
+    objective: An objective, or its text; `BetaElbo(beta=1)` by default.
     training: All settings of the training, in place of the three that follow;
       by default 1,000 steps and no average of the weights.  Validation is on
       all images of `validation`.
@@ -79,8 +72,8 @@ def fit(
       from what is there.  `None` keeps nothing.
     resume: Go on in `run_dir` though the model has other initial weights than
       it had there, as an unseeded tf_keras model has in another process.
-    parts: Which parts move, as in `('marginal',)`; the others, and what they
-      share with these, stay bit for bit.  All parts by default.
+    parts: Which part or parts move, as in `('marginal',)`; the others, and what
+      they share with these, stay bit for bit.  All parts by default.
     on_progress: Called with the step, the number of steps and the metrics.
     on_warning: Called with a sentence when a file cannot be read.
 
@@ -89,23 +82,30 @@ def fit(
 
   Raises:
     UserError: A setting is given twice or out of its range, the loss depends on
-      variables that no part owns, `run_dir` is of another call, or `dynamic`
-      images are no probabilities.
+      variables that no part owns, `run_dir` is of another call or a run's own
+      folder, images, validation and labels do not fit each other, the objective
+      names other metrics than it returns, or `dynamic` images are no
+      probabilities.  Nothing has been written then.
     FloatingPointError: A term stopped being finite; the error names it.  The
       model then has the weights that were best on validation, if there are
       any, and the last checkpoint is good.
   """
-  objective = beta_elbo.BetaElbo() if objective is None else objective
-  training = _settings(
+  objective = arguments.read_objective(objective)
+  training, execution = arguments.read_settings(
     training,
-    num_steps=num_steps,
-    batch_size=batch_size,
-    learning_rate=learning_rate,
+    execution,
+    typed={
+      'num_steps': num_steps,
+      'batch_size': batch_size,
+      'learning_rate': learning_rate,
+    },
+    validation=validation,
   )
-  execution = config_lib.Execution() if execution is None else execution
-  _check_average(training, validation)
-  if dynamic:
-    _check_probabilities(images)
+  arguments.check_arrays(
+    images, validation=validation, labels=labels, dynamic=dynamic
+  )
+  arguments.check_run_dir(run_dir)
+  parts = (parts,) if isinstance(parts, str) else tuple(parts)
   program = trainer.make_program(
     model,
     images,
@@ -136,6 +136,9 @@ def fit(
       'labels': claim_lib.digest_of(inputs.labels),
       'validation': claim_lib.digest_of(validation),
     }
+    if not (pathlib.Path(run_dir) / claim_lib.NAME).exists():
+      # What the first step refuses is refused before anything is written.
+      program.trace(inputs)
     claim_lib.claim(
       run_dir,
       settings,
@@ -158,36 +161,3 @@ def fit(
     metrics,
     None if run_dir is None else pathlib.Path(run_dir),
   )
-
-
-def _settings(training, **typed):
-  """Returns the settings of a training, each from one place."""
-  given = {name: value for name, value in typed.items() if value is not None}
-  if training is None:
-    return dataclasses.replace(_DEFAULTS, **given)
-  if given:
-    name = next(iter(given))
-    raise errors.UserError(
-      f'{name} is given twice, as {given[name]!r} and in training, where it is '
-      f'{getattr(training, name)!r}; leave out one of them.'
-    )
-  return training
-
-
-def _check_average(training, validation):
-  is_validated = validation is not None and training.validate_every
-  if training.weight_averaging and not is_validated:
-    raise errors.UserError(
-      f'weight_averaging is {training.weight_averaging:g}, and without '
-      'validation the average would never be chosen; give validation images '
-      'and a validate_every, or weight_averaging=0.'
-    )
-
-
-def _check_probabilities(images):
-  low, high = np.min(images), np.max(images)
-  if not 0 <= low <= high <= 1:
-    raise errors.UserError(
-      f'images hold values from {low:g} to {high:g}; with dynamic=True they '
-      'are probabilities in [0, 1], so divide greys by 255.'
-    )

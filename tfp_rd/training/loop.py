@@ -14,8 +14,7 @@ from tfp_rd import errors
 from tfp_rd.model import evaluation
 from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
-from tfp_rd.run import metrics as metrics_lib
-from tfp_rd.training import checkpoint
+from tfp_rd.training import folder
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import selection as selection_lib
 
@@ -84,6 +83,8 @@ class State(tf.Module):
     self.program = program
     self.selection = selection_lib.Selection(program.model, program.average)
     self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    # Of the metrics up to the checkpoint's step, byte by byte.
+    self.metrics_sha256 = tf.Variable(tf.zeros([32], tf.uint8), trainable=False)
 
   def named_variables(self) -> dict[str, tf.Variable]:
     """Returns all variables by name: the model's, the players', the rest."""
@@ -134,7 +135,7 @@ def train_program(
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
     on_progress: Called with the step, the number of steps and the metrics.
-    on_warning: Called with a sentence when a checkpoint cannot be read.
+    on_warning: Called with a sentence when a file cannot be read.
 
   Returns:
     The metrics, one mapping a call.
@@ -145,7 +146,7 @@ def train_program(
   """
   program = state.program
   is_compiled = bool(program.is_compiled)
-  files = _Files(run_dir, state, on_warning)
+  files = folder.Folder(run_dir, state, on_warning)
   metrics = files.restore()
   if bool(program.is_compiled) != is_compiled:
     raise errors.HeldBackError(
@@ -202,41 +203,3 @@ def score_fn(movable, objective, validation, *, seed):
     return value if math.isfinite(value) else math.inf
 
   return score
-
-
-class _Files:
-  """Checkpoints and metrics of a folder; keeps nothing where there is none."""
-
-  def __init__(self, run_dir, state, on_warning):
-    self._state = state
-    self._on_warning = on_warning
-    self._folder = None if run_dir is None else pathlib.Path(run_dir)
-    if self._folder is not None:
-      self._folder.mkdir(parents=True, exist_ok=True)
-      self._checkpoints = checkpoint.Checkpoints(
-        self._folder / 'checkpoint',
-        state.named_variables(),
-        on_warning=on_warning,
-      )
-
-  def restore(self):
-    """Goes to the last checkpoint; returns the metrics up to there."""
-    step = None if self._folder is None else self._checkpoints.restore()
-    if step is None:
-      return []
-    try:
-      rows = metrics_lib.read_metrics(self._folder)
-      return [row for row in rows if row['step'] <= step]
-    except Exception as e:  # Half a row, odd bytes, other columns, and more.
-      self._on_warning(
-        f'the metrics of {self._folder} cannot be read ({e!r:.80}); those '
-        f'before step {step} are lost, and nothing else.'
-      )
-      return []
-
-  def write(self, metrics, *, save):
-    if self._folder is None:
-      return
-    metrics_lib.write_metrics(self._folder, metrics)
-    if save:
-      self._checkpoints.save(int(self._state.program.step))

@@ -120,6 +120,18 @@ class Program(tf.Module):
       )
     return {name: float(value) for name, value in means.items()}
 
+  def trace(self, inputs: inputs_lib.Inputs) -> None:
+    """Traces the step, which refuses what it cannot train; moves nothing.
+
+    Args:
+      inputs: What the run brings.
+
+    Raises:
+      UserError: The loss depends on variables that nobody owns, or losses or
+        metrics are not those that the objective names.
+    """
+    self._run.get_concrete_function(inputs, tf.constant(1, tf.int32))
+
   def _run_steps(self, inputs, num_steps):
     first = self.step.read_value()
     indices = epoch.batch_indices(
@@ -176,6 +188,7 @@ class Program(tf.Module):
         rate=self.objective.rate,
       )
       losses = self.objective.losses(draws, context)
+    terms_lib.check_metrics(self.objective, losses.metrics)
     rate = optimizer.learning_rate_at(
       step, learning_rate=inputs.learning_rate, num_steps=inputs.num_steps
     )

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
-__all__ = ['columns', 'metrics_of', 'names', 'terms_of']
+from tfp_rd import errors
+
+__all__ = ['check_metrics', 'columns', 'metrics_of', 'names', 'terms_of']
 
 # Causes first: a z that is not finite spoils all that follows.
 _OF_DRAWS = ('encoding_log_prob', 'marginal_log_prob', 'distortion_nats')
@@ -55,6 +57,28 @@ def metrics_of(draws, losses, norms, own) -> dict[str, tf.Tensor]:
     for player in norms
   }
   return _as_float32({**_means(draws), **of_players, **own})
+
+
+def check_metrics(objective, metrics) -> None:
+  """Checks that an objective returns the metrics that it names.
+
+  Args:
+    objective: The objective, with `metric_names`.
+    metrics: Mapping from name to scalar, as its `losses` returned it.
+
+  Raises:
+    UserError: One is missing or not named; names it.
+  """
+  named, returned = set(objective.metric_names), set(metrics)
+  for names, what in (
+    (returned - named, 'is returned by losses and not in metric_names'),
+    (named - returned, 'is in metric_names and not returned by losses'),
+  ):
+    if names:
+      raise errors.UserError(
+        f'the metric {min(names)!r} of {objective.name or objective!r} {what}; '
+        'an objective returns the metrics that it names, and no others.'
+      )
 
 
 def _column(quantity, player):
