@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from command_line import train_at_once
 
-import tfp_rd
+import tfp_rd.training
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.cli import (
   command,
@@ -28,7 +28,7 @@ def trainer(monkeypatch):
   fake = types.ModuleType('tfp_rd.training.experiment')
   fake.execute = train_at_once
   monkeypatch.setitem(sys.modules, 'tfp_rd.training.experiment', fake)
-  monkeypatch.setattr(tfp_rd, 'experiment', fake, raising=False)
+  monkeypatch.setattr(tfp_rd.training, 'experiment', fake, raising=False)
   monkeypatch.setattr(command, 'tensorflow', lambda: None)
   # Other processes would not know of it.
   monkeypatch.setattr(workers, 'default_number', lambda **_: 1)

@@ -43,8 +43,9 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
   except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
     pass
   raise errors.UserError(
-    f'{text!r} cannot be read; write a name, with fields if need be, as in '
-    "'beta_elbo(beta=0.5)' or 'templates(noise=0.1)'."
+    f'{text!r} cannot be read as an objective, a source or a measure; write a '
+    "name, with fields if need be, as in 'beta_elbo(beta=0.5)' or "
+    "'templates(noise=0.1)'."
   )
 
 

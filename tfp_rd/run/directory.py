@@ -84,14 +84,7 @@ class Run:
     return self.result_config.evaluation
 
   def points(self, split: str) -> dict[Optional[float], point_lib.Point]:
-    """Returns the point of `split` at each beta.
-
-    Args:
-      split: `'train'`, `'validation'` or `'test'`.
-
-    Returns:
-      Mapping from beta to point; the key is `None` for a run that has no beta.
-    """
+    """Returns the point of a split at each beta, `None` for a run without."""
     return {
       entry['beta']: point_lib.Point.from_dict(entry[split])
       for entry in self.result['points']
@@ -226,11 +219,7 @@ def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:
 
 
 def write_config(run: Run) -> None:
-  """Writes `config.json`, every field named.
-
-  Raises:
-    OSError: It cannot be written.
-  """
+  """Writes `config.json`, every field named."""
   sealed.write_json(run.path / 'config.json', run.config.to_dict())
 
 
