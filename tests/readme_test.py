@@ -110,7 +110,7 @@ def test_a_flag_in_a_sentence_exists(document):
 
 
 def test_the_programs_are_those_of_the_dispatcher():
-  assert set(PROGRAMS) == set(dispatcher._PROGRAMS)
+  assert set(PROGRAMS) == set(dispatcher._COMMANDS)
 
 
 @pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.stem)
