@@ -11,15 +11,12 @@ import difflib
 import hashlib
 import importlib
 import pathlib
-from typing import Optional, TYPE_CHECKING
+from typing import Optional
 
 from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
 from tfp_rd.dataset import images
 from tfp_rd.dataset.images import Dataset
-
-if TYPE_CHECKING:
-  from tfp_rd import config as config_lib
 
 __all__ = [
   'Dataset',
@@ -77,11 +74,11 @@ def short(name: str) -> str:
   return record_text.write(source_lib.parse(name), only_changed=True)
 
 
-def load(data: 'config_lib.DataConfig', *, data_dir: str = '') -> Dataset:
+def load(data, *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
-    data: Which images; `data.dataset` is one of `names()`, a source with its
+    data: A `DataConfig`; `data.dataset` is one of `names()`, a source with its
       fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
       Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
@@ -146,11 +143,11 @@ def fingerprint_if_any(path_or_name: str) -> str:
     return ''  # The error is raised when the images are loaded.
 
 
-def traits(data: 'config_lib.DataConfig') -> images.Traits:
+def traits(data) -> images.Traits:
   """Returns what is known of a set without its images.
 
   Args:
-    data: Which images.
+    data: A `DataConfig`: which images.
 
   Raises:
     UserError: There is no such set, or a user's file is not what was expected.
