@@ -63,7 +63,8 @@ def test_a_table_is_aligned():
 
 def test_a_real_run_is_trained_measured_and_shown(call, tmp_path):
   dry = ('--fake_data', '--max_steps=2', '--eval_samples=1')
-  status, out, err = call('train', *dry, '--eval_examples=20')
+  caps = ('--eval_examples=20', '--eval_train_examples=20')
+  status, out, err = call('train', *dry, *caps)
   assert status == 0, err
   path = out[-1]
   assert only_run().result['test']['num_examples'] == 20

@@ -40,7 +40,7 @@ def test_texts_are_canonical():
 @pytest.mark.parametrize(
   ('text', 'sentence'),
   [
-    ('gamma_elbo(beta=1)', 'choose one of'),
+    ('gamma_elbo(beta=1)', '[Cc]hoose one of'),
     ('beta_elbo(gamma=1)', 'no field'),
     ('beta_elbo(beta=0)', 'positive'),
     ('beta_elbo(beta=-1)', 'positive'),

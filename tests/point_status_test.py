@@ -74,7 +74,7 @@ def test_a_point_without_a_beta_goes_by_its_objective(tmp_path):
 def test_a_point_without_a_beta_is_drawn(tmp_path):
   fabricate(tmp_path, TARGET, rate=3.0)
   ax = plot.rate_distortion_plane(collection.load_curves(tmp_path))
-  ((point,),) = drawn(ax, '---')
+  ((point,),) = drawn(ax, '--- target_rate')
   np.testing.assert_allclose(point, [3.0, 10.0])
 
 

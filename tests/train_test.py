@@ -283,7 +283,7 @@ def test_a_run_directory_of_another_config_is_refused(tmp_path):
   a_run = directory.create_run(tmp_path, cell)
   other = dataclasses.replace(cell, seed=5)
   directory.write_config(directory.Run(a_run.path, other))
-  with pytest.raises(tfp_rd.UserError, match='another configuration'):
+  with pytest.raises(tfp_rd.UserError, match='holds the configuration of'):
     directory.create_run(tmp_path, cell)
 
 

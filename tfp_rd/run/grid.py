@@ -117,7 +117,8 @@ class Grid:
       )
     if self.warm_start and None in [o.beta for o in objectives]:
       raise errors.UserError(
-        'warm_start goes from beta to beta; give objectives with a beta.'
+        'warm_start is for separate runs of a beta_elbo that differ in beta '
+        'alone; give objectives with a beta.'
       )
 
   def cells(self) -> tuple[config_lib.Config, ...]:
