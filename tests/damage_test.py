@@ -2,6 +2,7 @@
 """A damaged file gives the same numbers or a sentence, never other numbers."""
 
 import dataclasses
+import hashlib
 import json
 import random
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from tfp_rd import config, errors
 from tfp_rd.point import Point
 from tfp_rd.report import report
-from tfp_rd.run import directory, pending, sealed
+from tfp_rd.run import directory, metrics, pending, sealed
 
 CELL = config.Config(objective='beta_elbo(beta=0.5)')
 RANDOM = np.random.default_rng(0)
@@ -83,6 +84,23 @@ def test_a_damaged_file_is_a_sentence_or_the_same(name, run, tmp_path):
     assert not said or run.path.name in said
     num_sentences += bool(said)
   assert num_sentences > NUM_FLIPS / 2
+
+
+def test_a_damaged_metrics_file_of_a_finished_run_is_a_sentence(run):
+  path = run.path / 'metrics.csv'
+  metrics.write_metrics(run.path, [{'step': 2, 'loss': 3.5}, {'step': 4}])
+  content = path.read_bytes()
+  result = dict(run.result, metrics_sha256=hashlib.sha256(content).hexdigest())
+  sealed.write_json(run.path / 'result.json', result)
+  before = run.metrics
+  assert [row['step'] for row in before] == [2, 4]
+  for damaged in damages(content, b'step\n7\n'):
+    path.write_bytes(damaged)
+    if damaged == content:
+      assert run.metrics == before
+      continue
+    with pytest.raises(errors.UserError, match='digest'):
+      run.metrics  # noqa: B018
 
 
 def test_the_digest_is_what_finds_it(run, monkeypatch):

@@ -93,6 +93,9 @@ class Run:
   @property
   def metrics(self) -> list[dict[str, float]]:
     """The rows of `metrics.csv`, in the order of the steps."""
+    if self.is_done:
+      digest = self.result.get('metrics_sha256')
+      result_file.check_metrics(self.path, digest)
     return metrics_lib.read_metrics(self.path)
 
   @property

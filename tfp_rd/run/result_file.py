@@ -8,7 +8,7 @@ import hashlib
 import io
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.run import sealed
 
-__all__ = ['SPLITS', 'read_examples', 'read_result']
+__all__ = ['SPLITS', 'check_metrics', 'read_examples', 'read_result']
 
 SPLITS = ('train', 'validation', 'test')
 
@@ -77,6 +77,24 @@ def read_examples(
     )
   with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
     return dict(arrays)
+
+
+def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
+  """Checks `metrics.csv` of a finished run.
+
+  Args:
+    folder: The run's directory.
+    digest: SHA-256 of the file, `None` where it is not known.
+
+  Raises:
+    UserError: The file is missing or damaged.
+  """
+  path = folder / 'metrics.csv'
+  content = path.read_bytes() if path.is_file() else b''
+  if digest not in (None, hashlib.sha256(content).hexdigest()):
+    raise errors.UserError(
+      f'{path} is corrupt (it does not have the digest that result.json names).'
+    )
 
 
 def _file(folder, digest):

@@ -35,15 +35,16 @@ def execute(
     on_warning: Called with a sentence when a checkpoint cannot be read.
 
   Returns:
-    The content of `result.json`, which is written last.
+    The content of `result.json`, written last.
 
   Raises:
     UserError: Another process holds the run, or its images cannot be had.
-    FloatingPointError: A term stopped being finite; the error names it, and
-      the last checkpoint is good.
+    FloatingPointError: A term, which it names, stopped being finite.
     OSError: A file cannot be written.
   """
   config = run.config
+  if run.is_done:
+    _refuse_without_weights(run)  # Before a lock is left there.
   data = _load_data(config.data, execution.data_dir)
   with run_lib.lock(run):
     if run.is_done:
@@ -110,10 +111,7 @@ def restore_models(
   Args:
     run: A finished run.
     betas: Which of a whole curve; by default those of its points.  A run of
-      one beta has that alone.
-
-  Raises:
-    UserError: As `restore`.
+      one beta has that alone.  Raises as `restore` does.
   """
   known = run.points('test')
   if not run.config.objective.is_curve:
@@ -139,16 +137,21 @@ def _read_kept(run, model):
     )
 
 
-def _evaluate_again(run, data):
-  """Adds to a finished run what its configuration asks and it has not."""
-  if evaluated.satisfies(run, run.config.evaluation):
-    return run.result
-  if not run.has_weights:
+def _refuse_without_weights(run):
+  """Refuses to evaluate again what was kept without weights."""
+  wanted = run.config.evaluation
+  if not (run.has_weights or evaluated.satisfies(run, wanted)):
     raise errors.HeldBackError(
       f'{run.path} is finished and kept without weights, so that it cannot be '
       'evaluated at other betas, with more draws or on more images; leave '
       'those out, or remove its result.json to train it again.'
     )
+
+
+def _evaluate_again(run, data):
+  """Adds to a finished run what its configuration asks and it has not."""
+  if evaluated.satisfies(run, run.config.evaluation):
+    return run.result
   return result_lib.extend(run, _restore(run), data)
 
 
@@ -196,7 +199,6 @@ def _program(config, execution, data):
     ),
     evaluation=config_lib.EvaluationConfig(),
   )
-  # What else differs between executions changes no program.
   how = config_lib.Execution(
     data_dir=execution.data_dir,
     steps_per_call=execution.steps_per_call,
