@@ -109,12 +109,14 @@ def export(
   concrete = program._run.get_concrete_function(*arguments)
   last, means = concrete.structured_outputs
   by_handle = {id(v.handle): v for v in program.variables}
+  # An input that an objective does not ask for is none of the program's.
+  given = [x for x in tf.nest.flatten(arguments) if x is not None]
   # Captured tensors that are no variables are constants.
   captured = [by_handle.get(id(x), x) for x in concrete.captured_inputs]
   header = text[text.index('\nmodule @') :].split('\n', 2)[1]
   return artifact.Artifact(
     program=portable,
-    inputs=tuple(x.numpy() for x in (*tf.nest.flatten(arguments), *captured)),
+    inputs=tuple(x.numpy() for x in (*given, *captured)),
     outputs=(*(f'last_{name}' for name in sorted(last)), *sorted(means)),
     fed_back={int(o): int(i) for i, o in _ALIAS.findall(header)},
     about={**about, 'flops_a_step': _flops_a_step(program, arguments)},
