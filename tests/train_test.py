@@ -166,7 +166,7 @@ def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
 def test_the_kept_weights_are_the_best_on_validation():
   model = build()
   (v, *_) = model.trainable_variables
-  kept = selection_lib.Selection(model, None)
+  kept = selection_lib.Selection(variables.named({'': model}), None)
   for step, score in enumerate([3.0, 1.0, 2.0]):
     v.assign(tf.fill(v.shape, float(step)))
     kept.offer(step, lambda score=score: score)
@@ -178,9 +178,10 @@ def test_the_kept_weights_are_the_best_on_validation():
 def test_the_average_competes_with_the_weights():
   model = build()
   (v, *_) = model.trainable_variables
-  (name,) = (n for n, w in variables.named({'': model}).items() if w is v)
+  named = variables.named({'': model})
+  (name,) = (n for n, w in named.items() if w is v)
   average = Average({name: v}, decay=0.5)
-  kept = selection_lib.Selection(model, average)
+  kept = selection_lib.Selection(named, average)
   average.values[name].assign(tf.fill(v.shape, 7.0))
   v.assign(tf.fill(v.shape, 1.0))
   kept.offer(5, lambda: -float(tf.reduce_mean(v)))

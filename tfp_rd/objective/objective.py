@@ -84,6 +84,14 @@ class Objective:
     del seed
     return {'model': Player(model)}
 
+  def found_beta(self, players: Mapping[str, Any]) -> Optional[float]:
+    """Returns the price of rate that a training found, `None` for none.
+
+    Args:
+      players: What each player's record held, by name, with kept weights.
+    """
+    del players
+
   @property
   def numbers(self) -> dict[str, float]:
     """The numeric fields that reach the step as tensors, by name."""

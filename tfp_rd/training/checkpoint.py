@@ -22,6 +22,8 @@ from tfp_rd.model import variables as variables_lib
 __all__ = ['Checkpoints', 'read_weights', 'weights_sha256', 'write_weights']
 
 _KEPT = 2
+# Beginning of the names of what players brought along.
+_PLAYERS = 'players/'
 
 
 class _Corrupt(Exception):
@@ -94,17 +96,23 @@ class Checkpoints:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def write_weights(model, path) -> None:
+def write_weights(model, path, *, players=()) -> None:
   """Writes a model's variables to `path`, a prefix of file names.
+
+  Args:
+    model: The model.
+    path: Where.
+    players: Variables that an objective's players brought along, by names that
+      begin with `players/`.
 
   Raises:
     OSError: They cannot be written.
   """
-  _write(variables_lib.named({'': model}), path)
+  _write({**variables_lib.named({'': model}), **dict(players)}, path)
 
 
 def read_weights(model, path) -> None:
-  """Reads what `write_weights` wrote.
+  """Reads a model's variables from what `write_weights` wrote.
 
   Raises:
     UserError: It cannot be read, or belongs to another model.
@@ -161,6 +169,7 @@ def _read(variables, path):
     found = {
       name: (types[name].name, shape)
       for name, shape in reader.get_variable_to_shape_map().items()
+      if name in variables or not name.startswith(_PLAYERS)
     }
     _check_same(variables, found, path)
     values = {name: reader.get_tensor(name) for name in variables}

@@ -81,7 +81,10 @@ class State(tf.Module):
   def __init__(self, program):
     super().__init__()
     self.program = program
-    self.selection = selection_lib.Selection(program.model, program.average)
+    weights = variables_lib.named({'': program.model})
+    self.selection = selection_lib.Selection(
+      {**weights, **program.players.brought}, program.average
+    )
     self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
     # Of the metrics up to the checkpoint's step, byte by byte.
     self.metrics_sha256 = tf.Variable(tf.zeros([32], tf.uint8), trainable=False)

@@ -42,6 +42,13 @@ class Players(tf.Module):
     # What checkpoints find; objectives are given it too.
     self.held = {name: r.variables for name, r in self.records.items()}
     names = self._names(model)
+    of_model = {id(v) for v in variables_lib.named({'': model}).values()}
+    self._brought = {
+      f'players/{names[id(v)]}': v
+      for held in self.held.values()
+      for v in _as_module(held).variables
+      if id(v) not in of_model
+    }
     fixed = {id(v) for v in fixed}
     moved = {
       name: {names[id(v)]: v for v in _trainable(record) if id(v) not in fixed}
@@ -65,6 +72,11 @@ class Players(tf.Module):
       id(v): name
       for name, v in variables_lib.named({'model': model, **roots}).items()
     }
+
+  @property
+  def brought(self) -> dict[str, tf.Variable]:
+    """Variables that are not the model's, as `players/NAME/...`."""
+    return dict(self._brought)
 
   @property
   def settings(self) -> dict[str, tuple]:

@@ -45,11 +45,15 @@ def write(run, state, data) -> Mapping[str, Any]:
     OSError: A file cannot be written.
   """
   model = state.program.model
-  checkpoint.write_weights(model, run.path / 'checkpoint' / 'kept')
+  players = state.program.players
+  checkpoint.write_weights(
+    model, run.path / 'checkpoint' / 'kept', players=players.brought
+  )
   betas = [run.config.beta]
   if run.config.objective.is_curve:
     betas = run.config.evaluation.eval_betas or run.config.objective.betas()
-  points = _evaluate(run, model, data, betas)
+  found_beta = run.config.objective.found_beta(players.held)
+  points = _evaluate(run, model, data, betas, found_beta=found_beta)
   return _publish(
     run, points, data, provenance.about_training(run, state, data)
   )
@@ -89,7 +93,11 @@ def extend(run, model, data) -> Mapping[str, Any]:
   known = [p.entry['beta'] for p in kept]
   wanted_betas = betas or [*run.points('test')]
   added = _evaluate(
-    run, model, data, [b for b in wanted_betas if b not in known]
+    run,
+    model,
+    data,
+    [b for b in wanted_betas if b not in known],
+    found_beta=before['points'][0].get('found_beta'),
   )
   points = [*kept, *added]
   if config.objective.is_curve:
@@ -100,12 +108,13 @@ def extend(run, model, data) -> Mapping[str, Any]:
   return _publish(run, points, data, about)
 
 
-def _evaluate(run, model, data, betas) -> list[_Evaluated]:
+def _evaluate(run, model, data, betas, *, found_beta) -> list[_Evaluated]:
   """Returns the points of a model at betas."""
+  price = {} if found_beta is None else {'found_beta': float(found_beta)}
   points = []
   for beta, at_beta in movable_model.models_along(model, betas):
     found = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
-    entry = {'beta': beta, **_records(run, found)}
+    entry = {'beta': beta, **price, **_records(run, found)}
     test = found['test']
     points.append(_Evaluated(entry, test.rate_nats, test.distortion_nats))
   return points

@@ -5,8 +5,6 @@ import math
 
 import tensorflow as tf
 
-from tfp_rd.model import variables as variables_lib
-
 __all__ = ['Selection']
 
 
@@ -14,8 +12,10 @@ class Selection(tf.Module):
   """Keeps the weights that are best on validation so far; test is not used.
 
   Args:
-    model: The model whose weights are offered.
-    average: Its `optimizer.Average`, or `None`.
+    variables: What is offered, by name: the model's, of which all count, since
+      a layer of a user may keep moments beside its weights, and those that
+      players bring along.
+    average: The model's `optimizer.Average`, or `None`; players have none.
 
   Attributes:
     score: What the kept weights scored; infinite before the first offer.
@@ -23,10 +23,9 @@ class Selection(tf.Module):
     is_averaged: Whether they are the average rather than the weights.
   """
 
-  def __init__(self, model, average):
+  def __init__(self, variables, average):
     super().__init__()
-    # All of them: a layer of a user may keep moments beside its weights.
-    self._variables = variables_lib.named({'': model})
+    self._variables = dict(variables)
     self._average = average
     self._kept = {
       name: tf.Variable(v, trainable=False)
@@ -66,7 +65,7 @@ class Selection(tf.Module):
     return score
 
   def take(self) -> None:
-    """Gives the model the kept weights, if any were offered."""
+    """Gives model and players the kept weights, if any were offered."""
     if math.isfinite(float(self.score)):
       _assign(self._variables, self._kept)
 
