@@ -4,7 +4,6 @@
 import dataclasses
 import hashlib
 import json
-import random
 import shutil
 
 import fabrication
@@ -19,7 +18,6 @@ from tfp_rd.run import directory, metrics, pending, sealed
 CELL = config.Config(objective='beta_elbo(beta=0.5)')
 RANDOM = np.random.default_rng(0)
 RATE, DISTORTION = RANDOM.gamma(3, size=20), RANDOM.gamma(9, size=20)
-NUM_FLIPS = 200
 
 
 def make(root, cell=CELL):
@@ -56,20 +54,6 @@ def refusal(path, before):
   return ''
 
 
-def damages(content, other):
-  """Yields 200 flipped bits, ten cuts, nothing, and another run's file."""
-  rng = random.Random(0)
-  for _ in range(NUM_FLIPS):
-    place = rng.randrange(8 * len(content))
-    flipped = bytearray(content)
-    flipped[place // 8] ^= 1 << place % 8
-    yield bytes(flipped)
-  for n in range(10):
-    yield content[: n * len(content) // 10]
-  yield other
-  yield b'[' * 100_000
-
-
 @pytest.mark.parametrize('name', ['config.json', 'result.json', 'examples.npz'])
 def test_a_damaged_file_is_a_sentence_or_the_same(name, run, tmp_path):
   other = make(tmp_path / 'other', dataclasses.replace(CELL, seed=1))
@@ -78,12 +62,12 @@ def test_a_damaged_file_is_a_sentence_or_the_same(name, run, tmp_path):
   if name == 'examples.npz':
     changed = changed[:-1] + b'x'
   num_sentences = 0
-  for content in damages(path.read_bytes(), changed):
+  for content in fabrication.damages(path.read_bytes(), changed):
     path.write_bytes(content)
     said = refusal(run.path, before)
     assert not said or run.path.name in said
     num_sentences += bool(said)
-  assert num_sentences > NUM_FLIPS / 2
+  assert num_sentences > fabrication.NUM_FLIPS / 2
 
 
 def test_a_damaged_metrics_file_of_a_finished_run_is_a_sentence(run):
@@ -94,7 +78,7 @@ def test_a_damaged_metrics_file_of_a_finished_run_is_a_sentence(run):
   sealed.write_json(run.path / 'result.json', result)
   before = run.metrics
   assert [row['step'] for row in before] == [2, 4]
-  for damaged in damages(content, b'step\n7\n'):
+  for damaged in fabrication.damages(content, b'step\n7\n'):
     path.write_bytes(damaged)
     if damaged == content:
       assert run.metrics == before

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finished runs whose numbers a test makes up, sealed as real ones are."""
+"""Finished runs whose numbers a test makes up, and damaged files."""
 
 import hashlib
 import io
+import random
 
 import numpy as np
 
 from tfp_rd.run import atomic_file, sealed
 
+NUM_FLIPS = 200
 SPLITS = ('train', 'validation', 'test')
 
 
@@ -58,3 +60,17 @@ def entries_of(run, point):
     evaluation = run.config.evaluation
     betas = evaluation.eval_betas or run.config.objective.betas()
   return [entry(point, beta) for beta in betas]
+
+
+def damages(content, other):
+  """Yields a file with flipped bits, cut at ten places, and other content."""
+  rng = random.Random(0)
+  for _ in range(NUM_FLIPS):
+    place = rng.randrange(8 * len(content))
+    flipped = bytearray(content)
+    flipped[place // 8] ^= 1 << place % 8
+    yield bytes(flipped)
+  for n in range(10):
+    yield content[: n * len(content) // 10]
+  yield other
+  yield b'[' * 100_000

@@ -90,6 +90,13 @@ def checkpoints(tmp_path, *names):
   return [tmp_path / 'checkpoint' / name for name in names]
 
 
+def owner_of(tmp_path):
+  """Returns what checkpoints of a call of `fit` are known by."""
+  settings = sealed.read_json(tmp_path / 'fit.json')
+  del settings['initial_weights_sha256']
+  return sealed.digest(settings)
+
+
 def restored(tmp_path, model=None):
   """Returns the step that is gone on from, and what was said."""
   compiled = program.Program(
@@ -100,7 +107,7 @@ def restored(tmp_path, model=None):
   )
   before = [v.numpy() for v in compiled.variables]
   said = []
-  state = loop.State(compiled)
+  state = loop.State(compiled, owner=owner_of(tmp_path))
   metrics = folder.Folder(tmp_path, state, said.append).restore()
   if not metrics:  # Nothing read, nothing touched.
     for v, old in zip(compiled.variables, before, strict=True):

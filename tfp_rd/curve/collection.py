@@ -17,7 +17,7 @@ from tfp_rd import architecture, errors
 from tfp_rd import config as config_lib
 from tfp_rd.curve import row as row_lib
 from tfp_rd.curve.curve import Curve
-from tfp_rd.curve.point import CurvePoint, SPLITS, STATUS, Value
+from tfp_rd.curve.point import CurvePoint, PointValue, SPLITS, STATUS
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
 
@@ -204,11 +204,11 @@ def _average_split(splits):
   return dataclasses.replace(splits[0], bpp=bpp, **values)
 
 
-def _average_value(values) -> Value:
+def _average_value(values) -> PointValue:
   """Averages numbers and standard errors; the spread is that of one seed."""
   nats = [value.nats for value in values]
   statuses = {value.status for value in values}
-  return Value(
+  return PointValue(
     _mean(nats),
     _mean([value.stderr_nats for value in values]),
     np.std(nats, ddof=1).item() if len(nats) > 1 else None,

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 
 from tfp_rd import errors
 from tfp_rd import objective as objective_lib
-from tfp_rd.curve.point import CurvePoint, SPLITS, SplitValues, STATUS, Value
+from tfp_rd.curve.point import (
+  CurvePoint,
+  PointValue,
+  SPLITS,
+  SplitValues,
+  STATUS,
+)
 from tfp_rd.estimate import Estimate
 
 __all__ = ['PREFIXES', 'from_points', 'names', 'to_points', 'value']
@@ -182,7 +188,7 @@ def _value(row, name, *, status, prefix=''):
   if nats is None:
     return None
   errors_nats = (None if n is None else float(n) for n in (stderr, seed_std))
-  return Value(float(nats), *errors_nats, given or status)
+  return PointValue(float(nats), *errors_nats, given or status)
 
 
 def _number(entry):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Optional
 
 from tfp_rd.estimate import Estimate
 
-__all__ = ['CurvePoint', 'SPLITS', 'STATUS', 'SplitValues', 'Value']
+__all__ = ['CurvePoint', 'SPLITS', 'STATUS', 'SplitValues', 'PointValue']
 
 SPLITS = ('test', 'train', 'validation')
 # What each value usually is, a bound; an exact value is one too.
@@ -21,7 +21,7 @@ STATUS = {
 }
 
 
-class Value(NamedTuple):
+class PointValue(NamedTuple):
   """A measured number of nats: the mean over seeds.
 
   Attributes:
@@ -50,9 +50,9 @@ class SplitValues:
     num_examples: Images.
   """
 
-  rate: Optional[Value] = None
-  distortion: Optional[Value] = None
-  elbo: Optional[Value] = None
+  rate: Optional[PointValue] = None
+  distortion: Optional[PointValue] = None
+  elbo: Optional[PointValue] = None
   bpp: Optional[float] = None
   num_examples: Optional[int] = None
 
@@ -86,7 +86,7 @@ class CurvePoint:
   train: SplitValues = SplitValues()
   validation: SplitValues = SplitValues()
   entropy: Optional[Estimate] = None
-  excess: Optional[Value] = None
+  excess: Optional[PointValue] = None
   is_infeasible: bool = False
 
   @property

@@ -8,7 +8,13 @@ from typing import Any, TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import excess as excess_lib
-from tfp_rd.curve.point import CurvePoint, SPLITS, SplitValues, STATUS, Value
+from tfp_rd.curve.point import (
+  CurvePoint,
+  PointValue,
+  SPLITS,
+  SplitValues,
+  STATUS,
+)
 from tfp_rd.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ def _values(fields, num_pixels):
   )
 
 
-def _value(fields: dict[str, Any], name: str) -> Value:
+def _value(fields: dict[str, Any], name: str) -> PointValue:
   nats, stderr = fields[f'{name}_nats'], fields[f'{name}_stderr_nats']
   for number in (nats, 0.0 if stderr is None else stderr):
     if not math.isfinite(number):
@@ -89,7 +95,7 @@ def _value(fields: dict[str, Any], name: str) -> Value:
   stderr = None if stderr is None else float(stderr)
   status = fields.get('status') or {}
   status = str(status.get(f'{name}_nats', STATUS[name]))
-  return Value(float(nats), stderr, status=status)
+  return PointValue(float(nats), stderr, status=status)
 
 
 def _with_entropy(points, run, entropy):
@@ -102,7 +108,7 @@ def _with_entropy(points, run, entropy):
       dataclasses.replace(
         point,
         entropy=entropy,
-        excess=Value(excess.nats, error, status='upper_bound'),
+        excess=PointValue(excess.nats, error, status='upper_bound'),
         # Only a bound says that no model can be there.
         is_infeasible=point.is_bound('rate', 'distortion', 'elbo')
         and excess_lib.is_infeasible(excess),

@@ -10,7 +10,7 @@ into another variable.
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional
 
 import numpy as np
@@ -36,6 +36,7 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
+    same: Names of variables that must have the values they have here.
     on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
@@ -44,10 +45,12 @@ class Checkpoints:
     folder,
     variables: Mapping[str, tf.Variable],
     *,
+    same: Sequence[str] = (),
     on_warning: Callable[[str], object],
   ):
     self._folder = pathlib.Path(folder)
     self._variables = dict(variables)
+    self._same = tuple(same)
     self._on_warning = on_warning
 
   def save(self, step: int) -> None:
@@ -69,14 +72,14 @@ class Checkpoints:
       Its step; `None`, with all variables as they were, if there is none.
 
     Raises:
-      UserError: A checkpoint is of another model.
+      UserError: A checkpoint is of another model, or another training.
       OSError: A checkpoint must not be read.
     """
     steps = self._steps()
     while steps:
       step = steps.pop()
       try:
-        _read(self._variables, self._path(step))
+        _read(self._variables, self._path(step), same=self._same)
         return step
       except _Corrupt as e:
         then = (
@@ -162,7 +165,7 @@ def _write(variables, path):
     raise OSError(f'{path} cannot be written: {_reason(e)}') from e
 
 
-def _read(variables, path):
+def _read(variables, path, *, same=()):
   try:
     reader = tf.train.load_checkpoint(str(path))
     types = reader.get_variable_to_dtype_map()
@@ -177,6 +180,12 @@ def _read(variables, path):
     raise
   except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
     raise _Corrupt(_reason(e)) from e
+  for name in same:
+    if not np.array_equal(values[name], variables[name]):
+      raise errors.HeldBackError(
+        f'the checkpoint {path} is of another training; remove it, or name '
+        'another directory.'
+      )
   for name, variable in variables.items():
     variable.assign(values[name])
 

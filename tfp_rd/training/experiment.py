@@ -69,6 +69,7 @@ def execute(
         'validation', count=config.training.validation_examples
       ),
       run_dir=run.path,
+      owner=config.digest,
       on_progress=on_progress,
       on_warning=on_warning,
     )
@@ -87,8 +88,8 @@ def restore(run: run_lib.Run, beta: Optional[float] = None):
     `ConditionalModel`.
 
   Raises:
-    UserError: The run has no result, not this beta, no readable weights, or
-      other weights than its result is of.
+    UserError: The run has no result, not this beta, or no readable weights of
+      its result.
   """
   model = _restore(run)
   if beta is None:
@@ -120,8 +121,7 @@ def restore_models(
 
 
 def _restore(run):
-  image_shape = tuple(run.result['image_shape'])
-  model = _build(run.config, image_shape, images=None)
+  model = _build(run.config, tuple(run.result['image_shape']), images=None)
   _read_kept(run, model)
   return model
 

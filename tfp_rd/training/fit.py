@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from tfp_rd import config as config_lib
+from tfp_rd.run import sealed
 from tfp_rd.training import arguments, checkpoint, loop, trainer
 from tfp_rd.training import claim as claim_lib
 
@@ -125,17 +126,17 @@ def fit(
     seed=seed,
     labels=labels,
   )
+  settings = {
+    'objective': repr(objective),
+    **dataclasses.asdict(training),
+    'seed': inputs.seed.numpy().tolist(),
+    'dynamic': bool(dynamic),
+    'parts': ' '.join(parts),
+    'images': claim_lib.digest_of(inputs.images),
+    'labels': claim_lib.digest_of(inputs.labels),
+    'validation': claim_lib.digest_of(validation),
+  }
   if run_dir is not None:
-    settings = {
-      'objective': repr(objective),
-      **dataclasses.asdict(training),
-      'seed': inputs.seed.numpy().tolist(),
-      'dynamic': bool(dynamic),
-      'parts': ' '.join(parts),
-      'images': claim_lib.digest_of(inputs.images),
-      'labels': claim_lib.digest_of(inputs.labels),
-      'validation': claim_lib.digest_of(validation),
-    }
     if not (pathlib.Path(run_dir) / claim_lib.NAME).exists():
       # What the first step refuses is refused before anything is written.
       program.trace(inputs)
@@ -153,6 +154,7 @@ def fit(
     execution=execution,
     validation=validation,
     run_dir=run_dir,
+    owner=sealed.digest(settings),
     on_progress=on_progress,
     on_warning=on_warning,
   )

@@ -38,6 +38,7 @@ class Folder:
       self._checkpoints = checkpoint.Checkpoints(
         self._path / 'checkpoint',
         state.named_variables(),
+        same=['training/owner'],
         on_warning=on_warning,
       )
 

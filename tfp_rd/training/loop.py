@@ -32,6 +32,9 @@ __all__ = [
 # at every validation, so that only the weights differ.
 _VALIDATION_SAMPLES = 4
 
+# Owner of checkpoints that tell nothing of it.
+_NOBODY = '00' * 32
+
 # Instructions for bfloat16, as Linux names them, and where.
 _FASTER = ('avx512_bf16', 'amx_bf16')
 _CPU = pathlib.Path('/proc/cpuinfo')
@@ -76,11 +79,20 @@ class Schedule:
 
 
 class State(tf.Module):
-  """All that a checkpoint holds."""
+  """All that a checkpoint holds.
 
-  def __init__(self, program):
+  Args:
+    program: The program.
+    owner: SHA-256 of what is trained, in hexadecimal digits; a checkpoint of
+      something else is refused.
+  """
+
+  def __init__(self, program, *, owner: str = _NOBODY):
     super().__init__()
     self.program = program
+    self.owner = tf.Variable(
+      list(bytes.fromhex(owner)), trainable=False, dtype=tf.uint8
+    )
     weights = variables_lib.named({'': program.model})
     self.selection = selection_lib.Selection(
       {**weights, **program.players.brought}, program.average

@@ -94,6 +94,7 @@ def train(
   execution: config_lib.Execution,
   validation,
   run_dir,
+  owner: str,
   on_progress: loop.OnProgress,
   on_warning: Callable[[str], Any],
 ) -> tuple[loop.State, list]:
@@ -107,6 +108,7 @@ def train(
     execution: Checkpoints and summaries.
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
+    owner: SHA-256 of what is trained, whose checkpoints alone are taken.
     on_progress: Called with the step, the number of steps and the metrics.
     on_warning: Called with a sentence when a file cannot be read.
 
@@ -121,7 +123,7 @@ def train(
   if execution.tensorboard and run_dir is not None:
     folder = pathlib.Path(run_dir) / 'tensorboard'
     on_progress = tensorboard.writing(folder, on_progress)
-  state = loop.State(program)
+  state = loop.State(program, owner=owner)
   metrics = loop.train_program(
     state,
     inputs,

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damaged weights are the same weights or a sentence, never other weights."""
+
+import shutil
+
+import fabrication
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_rd
+from tfp_rd import config as config_lib
+from tfp_rd import errors
+from tfp_rd.run import directory
+from tfp_rd.training import checkpoint, experiment, loop, program
+
+FILES = ['data-00000-of-00001', 'index']
+
+
+def execute(root, **kwargs):
+  """Trains a run of two steps on random bits."""
+  config = config_lib.Config(
+    data=config_lib.DataConfig(fake_data=True),
+    model=config_lib.ModelConfig(latent_size=2),
+    training=config_lib.TrainingConfig(
+      num_steps=2, batch_size=4, validate_every=2
+    ),
+    evaluation=config_lib.EvaluationConfig(
+      eval_samples=1, eval_examples=4, eval_train_examples=4
+    ),
+    **kwargs,
+  )
+  run = directory.create_run(root, config)
+  experiment.execute(run, config_lib.Execution())
+  return run
+
+
+@pytest.fixture(scope='module', name='runs')
+def two_runs(tmp_path_factory):
+  root = tmp_path_factory.mktemp('runs')
+  return execute(root), execute(root, seed=1)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_damaged_kept_weights(name, runs):
+  run, other = runs
+  model = experiment.restore(run)
+  before = checkpoint.weights_sha256(model)
+  path = run.path / 'checkpoint' / f'kept.{name}'
+  content = path.read_bytes()
+  with_other = (other.path / 'checkpoint' / f'kept.{name}').read_bytes()
+  num_sentences = 0
+  for damaged in fabrication.damages(content, with_other):
+    path.write_bytes(damaged)
+    said = ''
+    try:
+      experiment._read_kept(run, model)
+    except errors.UserError as e:
+      said = str(e)
+    assert run.path.name in said or checkpoint.weights_sha256(model) == before
+    num_sentences += bool(said)
+  path.write_bytes(content)
+  assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_kept_weights_of_another_run_are_refused(runs, tmp_path):
+  run, other = (
+    directory.load_run(shutil.copytree(run.path, tmp_path / run.path.name))
+    for run in runs
+  )
+  for name in FILES:
+    file = f'checkpoint/kept.{name}'
+    shutil.copy(other.path / file, run.path / file)
+  with pytest.raises(errors.HeldBackError, match='other weights'):
+    experiment.restore(run)
+
+
+def state(*, owner='11' * 32):
+  model = tfp_rd.build('---', image_shape=(4, 4, 1), latent_size=1, seed=1)
+  steps = program.Program(model, tfp_rd.BetaElbo(), batch_size=4)
+  return loop.State(steps, owner=owner)
+
+
+def checkpoints(folder, of, said):
+  return checkpoint.Checkpoints(
+    folder, of.named_variables(), same=['training/owner'], on_warning=said
+  )
+
+
+def values(of):
+  return {n: v.numpy() for n, v in of.named_variables().items()}
+
+
+def are_equal(one, other):
+  return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_a_damaged_checkpoint(name, tmp_path):
+  saved, read, said = state(), state(), []
+  saved.program.step.assign(4)
+  for v in saved.program.model.variables:
+    v.assign_add(tf.ones_like(v))
+  checkpoints(tmp_path, saved, said.append).save(4)
+  path = tmp_path / f'ckpt-4.{name}'
+  content, fresh = path.read_bytes(), values(read)
+  there = checkpoints(tmp_path, read, said.append)
+  num_sentences = 0
+  for damaged in fabrication.damages(content, content[:-1] + b'x'):
+    path.write_bytes(damaged)
+    said.clear()
+    try:
+      step = there.restore()
+      assert step == (None if said else 4)
+    except errors.UserError as e:
+      said.append(str(e))
+    num_sentences += bool(said)
+    assert are_equal(values(read), fresh if said else values(saved))
+    if not said:
+      for variable_name, variable in read.named_variables().items():
+        variable.assign(fresh[variable_name])
+  assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+  checkpoints(tmp_path, state(), print).save(4)
+  another = state(owner='22' * 32)
+  before = values(another)
+  with pytest.raises(errors.HeldBackError, match='of another training'):
+    checkpoints(tmp_path, another, print).restore()
+  assert are_equal(values(another), before)
+
+
+def test_a_run_takes_no_checkpoint_of_another_run(runs, tmp_path):
+  run, other = (
+    directory.load_run(shutil.copytree(run.path, tmp_path / run.path.name))
+    for run in runs
+  )
+  (run.path / 'result.json').unlink()
+  shutil.rmtree(run.path / 'checkpoint')
+  shutil.copytree(other.path / 'checkpoint', run.path / 'checkpoint')
+  with pytest.raises(errors.HeldBackError, match='of another training'):
+    experiment.execute(run, config_lib.Execution())
