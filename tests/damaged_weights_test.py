@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged weights are the same weights or a sentence, never other weights."""
 
+import pathlib
 import shutil
 
 import fabrication
@@ -53,6 +54,8 @@ def test_damaged_kept_weights(name, runs):
   for damaged in fabrication.damages(content, with_other):
     path.write_bytes(damaged)
     said = ''
+    for v in model.variables:
+      v.assign(tf.ones_like(v))
     try:
       experiment._read_kept(run, model)
     except errors.UserError as e:
@@ -83,7 +86,10 @@ def state(*, owner='11' * 32):
 
 def checkpoints(folder, of, said):
   return checkpoint.Checkpoints(
-    folder, of.named_variables(), same=['training/owner'], on_warning=said
+    folder,
+    of.named_variables(),
+    same={'training/owner': 'of another training'},
+    on_warning=said,
   )
 
 
@@ -120,6 +126,34 @@ def test_a_damaged_checkpoint(name, tmp_path):
       for variable_name, variable in read.named_variables().items():
         variable.assign(fresh[variable_name])
   assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_what_is_saved_after_damage_stays(tmp_path):
+  of = state()
+  there = checkpoints(tmp_path, of, lambda sentence: None)
+  for step in (8, 12):
+    there.save(step)
+    (tmp_path / f'ckpt-{step}.index').write_bytes(b'cut')
+  assert there.restore() is None
+  there.save(4)
+  assert there.restore() == 4
+  there.save(6)
+  there.save(8)
+  steps = {int(p.stem.removeprefix('ckpt-')) for p in tmp_path.iterdir()}
+  assert steps == {6, 8}
+
+
+def test_what_may_not_be_read_is_not_taken_for_damaged(tmp_path, monkeypatch):
+  there = checkpoints(tmp_path, state(), print)
+  there.save(4)
+  there.save(8)
+
+  def refuse(path, *args, **kwargs):
+    raise PermissionError(13, 'Permission denied', str(path))
+
+  monkeypatch.setattr(pathlib.Path, 'open', refuse)
+  with pytest.raises(errors.HeldBackError, match='ckpt-8.*Permission denied'):
+    there.restore()
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

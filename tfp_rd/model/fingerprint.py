@@ -15,10 +15,10 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 def fingerprint(model: tf.Module) -> tuple[Any, ...]:
   """Returns a value that changes when a part or a plain attribute does.
 
-  Numbers and text count by their values, wherever they lie in lists, tuples,
-  mappings, arrays, or in the variables that a function has closed over; other
-  objects count by what they are.  Values of variables do not count, nor do
-  globals of a user's functions.
+  Numbers and text count by their values, in lists, tuples and mappings up to
+  three deep, in arrays, and in the variables that a function has closed over;
+  other objects count by what they are.  Values of variables do not count, nor
+  do globals of a user's functions.
 
   Args:
     model: Any module.

@@ -66,17 +66,26 @@ def read_examples(
     folder: The run's directory.
     digest: SHA-256 of the file.
 
+  Returns:
+    Arrays by name, as `Run.examples` describes them.
+
   Raises:
     UserError: The file is missing or damaged.
+    HeldBackError: The file is there and cannot be read.
   """
-  content = _file(folder, digest).read_bytes()
+  content = _read_bytes(_file(folder, digest))
   if hashlib.sha256(content).hexdigest() != digest:
     raise errors.UserError(
       f'{folder / "examples.npz"} is corrupt (it does not have the digest that '
       'result.json names).'
     )
-  with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-    return dict(arrays)
+  try:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+      return dict(arrays)
+  except Exception as e:  # Whoever sealed it wrote something else.
+    raise errors.UserError(
+      f'{folder / "examples.npz"} is corrupt ({e!s:.80}).'
+    ) from e
 
 
 def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
@@ -90,11 +99,20 @@ def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
     UserError: The file is missing or damaged.
   """
   path = folder / 'metrics.csv'
-  content = path.read_bytes() if path.is_file() else b''
+  content = _read_bytes(path) if path.is_file() else b''
   if digest not in (None, hashlib.sha256(content).hexdigest()):
     raise errors.UserError(
       f'{path} is corrupt (it does not have the digest that result.json names).'
     )
+
+
+def _read_bytes(path):
+  try:
+    return path.read_bytes()
+  except OSError as e:
+    raise errors.HeldBackError(
+      f'{path} cannot be read ({e.strerror or e}).'
+    ) from e
 
 
 def _file(folder, digest):

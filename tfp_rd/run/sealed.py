@@ -66,19 +66,25 @@ def read_json(path: atomic_file.Path) -> dict[str, Any]:
 
   Raises:
     FileNotFoundError: There is no such file.
+    NotADirectoryError: Nor can there be one.
     UserError: The file is damaged, or was written by something else.
+    HeldBackError: The file is there and cannot be read.
   """
   path = pathlib.Path(path)
   try:
     content = json.loads(path.read_bytes(), parse_constant=_refuse)
     expected = content.pop(KEY)
     found = digest(content)
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     raise
+  except OSError as e:  # It may be whole, and another process may read it.
+    raise errors.HeldBackError(
+      f'{path} cannot be read ({e.strerror or e}).'
+    ) from e
   # Not JSON, not text, nested too deeply, or no mapping.
   except (
     *(ValueError, KeyError, TypeError, AttributeError),
-    *(RecursionError, OSError),
+    RecursionError,
   ) as e:
     raise errors.UserError(f'{path} is corrupt ({_reason(e)}).') from e
   if found != expected:
