@@ -111,8 +111,7 @@ def restore_models(
 
   Args:
     run: A finished run.
-    betas: Which of a whole curve; by default those of its points.  A run of
-      one beta has that alone.
+    betas: Of a curve; by default those of its points.
 
   Raises:
     UserError: As of `restore`.
