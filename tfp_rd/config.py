@@ -396,7 +396,7 @@ class Config:
     except (TypeError, ValueError, AttributeError) as e:
       raise errors.UserError(f'not the configuration of a run: {e}') from e
 
-  @property
+  @functools.cached_property
   def digest(self) -> str:
     """SHA-256 of the fields that count: 64 hexadecimal digits.
 

@@ -91,8 +91,8 @@ def collect(root: atomic_file.Path) -> Collection:
       corrupt.append(str(e))
       continue
     # Of copies of a run that counts which was evaluated most.
-    known = entries.setdefault(run.config.digest, entry)
-    if entry.extent > known.extent:
+    known = entries.get(run.config.digest)
+    if known is None or entry.extent > known.extent:
       entries[run.config.digest] = entry
   by_key = collections.defaultdict(list)
   for entry in entries.values():
