@@ -13,7 +13,7 @@ import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import directory
-from tfp_rd.training import checkpoint, experiment, loop, program
+from tfp_rd.training import checkpoint, experiment, folder, loop, program
 
 FILES = ['data-00000-of-00001', 'index']
 
@@ -84,9 +84,9 @@ def state(*, owner='11' * 32):
   return loop.State(steps, owner=owner)
 
 
-def checkpoints(folder, of, said):
+def checkpoints(path, of, said):
   return checkpoint.Checkpoints(
-    folder,
+    path,
     of.named_variables(),
     same={'training/owner': 'of another training'},
     on_warning=said,
@@ -125,6 +125,21 @@ def test_a_damaged_checkpoint(name, tmp_path):
     if not said:
       for variable_name, variable in read.named_variables().items():
         variable.assign(fresh[variable_name])
+  assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_damaged_metrics_of_a_training_that_goes_on(tmp_path):
+  rows = [{'step': 2, 'loss': 3.5}, {'step': 4, 'loss': 1.25}]
+  written = state()
+  written.program.step.assign(4)
+  folder.Folder(tmp_path, written, print).write(rows, save=True)
+  path, num_sentences = tmp_path / 'metrics.csv', 0
+  for damaged in fabrication.damages(path.read_bytes(), b'step,loss\n2,9\n'):
+    path.write_bytes(damaged)
+    said = []
+    read = folder.Folder(tmp_path, written, said.append).restore()
+    assert read == ([] if said else rows)
+    num_sentences += bool(said)
   assert num_sentences > fabrication.NUM_FLIPS / 2
 
 
