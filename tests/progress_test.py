@@ -29,7 +29,7 @@ def test_a_terminal_sees_a_bar_with_the_run_at_work(monkeypatch, tmp_path):
   text = terminal.getvalue()
   assert '1/4 runs' in text
   assert '2/4 runs' in text
-  assert '--- beta 0.3, R 12.3 D 5.7 nats' in text
+  assert '--- beta 0.3, training R 12.3 D 5.7 nats' in text
   assert ' left' in text
   assert 'test R' not in text  # Lines are for files.
 

@@ -19,7 +19,13 @@ import tensorflow as tf
 from tfp_rd import errors
 from tfp_rd.model import variables as variables_lib
 
-__all__ = ['Checkpoints', 'read_weights', 'weights_sha256', 'write_weights']
+__all__ = [
+  'Checkpoints',
+  'last_step',
+  'read_weights',
+  'weights_sha256',
+  'write_weights',
+]
 
 _KEPT = 2
 # Beginning of the names of what players brought along.
@@ -61,7 +67,7 @@ class Checkpoints:
     """
     self._folder.mkdir(parents=True, exist_ok=True)
     _write(self._variables, self._path(step))
-    for old in self._steps()[:-_KEPT]:
+    for old in _steps(self._folder)[:-_KEPT]:
       for file in self._folder.glob(f'ckpt-{old}.*'):
         file.unlink(missing_ok=True)
 
@@ -75,7 +81,7 @@ class Checkpoints:
       UserError: A checkpoint is of another model, or another training.
       OSError: A checkpoint must not be read.
     """
-    steps = self._steps()
+    steps = _steps(self._folder)
     while steps:
       step = steps.pop()
       try:
@@ -93,10 +99,10 @@ class Checkpoints:
   def _path(self, step):
     return self._folder / f'ckpt-{step}'
 
-  def _steps(self):
-    # The index is written last: without it there is no checkpoint.
-    names = (p.stem.split('-')[1] for p in self._folder.glob('ckpt-*.index'))
-    return sorted(int(name) for name in names if name.isdigit())
+
+def last_step(folder) -> int:
+  """Returns the step of the newest checkpoint in a folder, 0 for none."""
+  return max(_steps(pathlib.Path(folder)), default=0)
 
 
 def write_weights(model, path, *, players=()) -> None:
@@ -149,6 +155,12 @@ def weights_sha256(model) -> str:
     digest.update(f'{header}\n'.encode())
     digest.update(np.ascontiguousarray(value).tobytes())
   return digest.hexdigest()
+
+
+def _steps(folder):
+  # The index is written last: without it there is no checkpoint.
+  names = (p.stem.split('-')[1] for p in folder.glob('ckpt-*.index'))
+  return sorted(int(name) for name in names if name.isdigit())
 
 
 def _write(variables, path):
