@@ -135,7 +135,8 @@ def fit_overhead(
   """Compares a step inside `fit` on digits with the bare compiled step.
 
   `fit` writes metrics, and a checkpoint a minute, averages weights, and
-  validates at every second call.  After each call the bare step takes as many steps, in turn.
+  validates at every second call.  After each call the bare step takes as many
+  steps, in turn.
 
   Args:
     steps_per_call: Steps of one call.

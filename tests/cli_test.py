@@ -142,7 +142,8 @@ def test_train_ends_with_the_run_s_directory(call, trainer):
   assert len(out) == 1 + 3 + 1
   assert '1.10 ± 0.10' in out[1]
   assert err == [
-    '1 run of 1,500 steps in runs, by 1 worker; done: 0, with 0 of 1,500 steps.',
+    '1 run of 1,500 steps in runs, by 1 worker; done: 0, with 0 of 1,500 '
+    'steps.',
     '1/1  --- beta 1: test R 1.10  D 2.20  -ELBO 3.30 nats',
   ]
 
