@@ -108,7 +108,7 @@ def are_equal(one, other):
 def test_ctrl_c_in_python_keeps_the_step_between_two_rows(calls, tmp_path):
   whole, expected = fit()
   calls.clear()
-  calls.stops = {1: signal.SIGINT}
+  calls.stops = {0: signal.SIGINT}
   with pytest.raises(KeyboardInterrupt) as e:
     fit(tmp_path)
   (_, kept) = calls[-1]
