@@ -12,7 +12,7 @@ import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import directory
-from tfp_rd.training import checkpoint, experiment, loop, program
+from tfp_rd.training import ancestry, checkpoint, experiment, loop, program
 
 FILES = ['data-00000-of-00001', 'index']
 
@@ -54,7 +54,7 @@ def test_damaged_kept_weights(name, runs):
     path.write_bytes(damaged)
     said = ''
     try:
-      experiment._read_kept(run, model)
+      ancestry.read_kept(run, model)
     except errors.UserError as e:
       said = str(e)
     assert run.path.name in said or checkpoint.weights_sha256(model) == before

@@ -120,6 +120,29 @@ def test_fake_data_has_the_files_shape_and_labels(tmp_path):
   assert set(np.unique(fake.test)) == {0, 1}
 
 
+@pytest.mark.parametrize('binarize', ['threshold', 'dynamic'])
+def test_greys_up_to_one_are_those_up_to_255(tmp_path, binarize):
+  ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+  of_255 = {split: ramp for split in ('train', 'validation', 'test')}
+  one = load(save(tmp_path, **of_255), binarize)
+  for kind in ('f4', 'f8'):
+    scaled = {
+      k: (v / np.array(255, kind)).astype(kind) for k, v in of_255.items()
+    }
+    other = load(save(tmp_path, **scaled), binarize)
+    for split in of_255:
+      ours, theirs = getattr(one, split), getattr(other, split)
+      np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+      if binarize == 'threshold':
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_greys_that_were_resized_are_taken(tmp_path):
+  x = greys(9) * 0.99
+  loaded = load(save(tmp_path, train=x, test=x), 'dynamic')
+  assert 0.9 < loaded.train.max() < 1
+
+
 @pytest.mark.parametrize(
   ('arrays', 'binarize', 'sentence'),
   [
