@@ -192,7 +192,18 @@ def test_a_second_signal_ends_at_once():
     assert request.number == signal.SIGTERM  # And nothing was raised.
     with pytest.raises(interruption.Stopped) as e:
       os.kill(os.getpid(), signal.SIGTERM)
+    request.number = None
   assert e.value.number == signal.SIGTERM
+
+
+def test_a_signal_after_the_last_look_is_not_lost():
+  def train():
+    with interruption.postponed() as request:
+      request.check()
+      os.kill(os.getpid(), signal.SIGINT)
+
+  with pytest.raises(interruption.Stopped):
+    train()
 
 
 def test_a_worker_takes_a_second_signal_for_the_first():
@@ -206,6 +217,7 @@ def test_a_worker_takes_a_second_signal_for_the_first():
         os.kill(os.getpid(), signal.SIGTERM)
       with pytest.raises(interruption.Stopped):
         request.check()
+      request.number = None
     os.kill(os.getpid(), signal.SIGTERM)  # While it says so.
   finally:
     signal.signal(signal.SIGTERM, before)

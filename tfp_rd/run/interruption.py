@@ -95,6 +95,7 @@ def postponed() -> Iterator[Request]:
   finally:
     for number in ours:
       _restore(number, keep_back, before[number])
+  request.check()  # It may have come after the last look.
 
 
 def _raise(number, frame):

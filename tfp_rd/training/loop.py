@@ -182,11 +182,7 @@ def _take_rows(
     first, step = step, int(program.step)
     pace.took(step - first, time.monotonic() - start)
     if is_whole := step == row_end:
-      means = {'step': step, **means}
-      program.begin_row()
-      if schedule.is_validation(step):
-        means['validation_score'] = state.selection.offer(step, score)
-      metrics.append(means)
+      metrics.append(_end_row(state, schedule, step, means, score))
     state.seconds.assign_add(time.monotonic() - start)
     if is_whole:
       files.write(metrics)
@@ -195,14 +191,22 @@ def _take_rows(
       pace.saved()
     try:
       if is_whole:
-        on_row(step, schedule.num_steps, means)
+        on_row(step, schedule.num_steps, metrics[-1])
       request.check()
     except KeyboardInterrupt as e:
-      number = getattr(e, 'number', signal.SIGINT)
       files.save(metrics)
-      raise interruption.Stopped(
-        files.describe(step, schedule.num_steps), number=number
-      ) from e
+      kept = files.describe(step, schedule.num_steps)
+      number = getattr(e, 'number', signal.SIGINT)
+      raise interruption.Stopped(kept, number=number) from None
+
+
+def _end_row(state, schedule, step, means, score):
+  """Returns the row of metrics that has just become whole."""
+  state.program.begin_row()
+  if not schedule.is_validation(step):
+    return {'step': step, **means}
+  best = state.selection.offer(step, score)
+  return {'step': step, **means, 'validation_score': best}
 
 
 def score_fn(movable, objective, validation, *, seed):

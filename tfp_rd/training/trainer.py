@@ -117,7 +117,7 @@ def train(
 
   Returns:
     state: The kept weights in the model.
-    metrics: One mapping a call of the compiled loop.
+    metrics: One mapping a row of `metrics.csv`.
 
   Raises:
     FloatingPointError: A term stopped being finite.
