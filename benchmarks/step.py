@@ -134,12 +134,13 @@ def fit_overhead(
 ) -> dict[str, float]:
   """Compares a step inside `fit` on digits with the bare compiled step.
 
-  `fit` writes checkpoints and metrics, averages weights, and validates at every
-  second call.  After each call the bare step takes as many steps, in turn.
+  `fit` writes metrics, and a checkpoint a minute, averages weights, and
+  validates at every second call.  After each call the bare step takes as many
+  steps, in turn.
 
   Args:
     steps_per_call: Steps of one call.
-    calls_a_block: Calls that are summed, with one checkpoint among them.
+    calls_a_block: Calls that are summed.
     num_blocks: How many sums are compared, after one that is not.
 
   Returns:
@@ -154,7 +155,7 @@ def fit_overhead(
     weight_averaging=_DEFAULTS.weight_averaging,
   )
   block = steps_per_call * calls_a_block
-  calls = {'checkpoint_every': block, 'steps_per_call': steps_per_call}
+  execution = config_lib.Execution(steps_per_call=steps_per_call)
   inside, outside, left = [], [], [time.perf_counter()]
 
   def on_progress(step, num_steps, metrics):
@@ -169,7 +170,7 @@ def fit_overhead(
       training=config_lib.TrainingConfig(
         num_steps=(1 + num_blocks) * block, validate_every=2 * steps_per_call
       ),
-      execution=config_lib.Execution(**calls),
+      execution=execution,
       validation=digits.validation,
       run_dir=folder,
       on_progress=on_progress,

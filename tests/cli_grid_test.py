@@ -19,7 +19,11 @@ def test_a_grid_trains_its_cells_and_draws_the_report(call, trainer, tmp_path):
   }
   assert (tmp_path / 'report' / 'rd_plane.png').exists()
   assert 'report/table.md' in out
-  assert [line[:3] for line in err] == ['1/4', '2/4', '3/4', '4/4']
+  assert err[0] == (
+    '4 runs of 3,000 steps in runs, by 1 worker; done: 0, with 0 of 12,000 '
+    'steps.'
+  )
+  assert [line[:3] for line in err[1:]] == ['1/4', '2/4', '3/4', '4/4']
 
 
 def test_architectures_may_follow_without_an_equals_sign(call, trainer):
@@ -31,7 +35,10 @@ def test_architectures_may_follow_without_an_equals_sign(call, trainer):
 def test_a_grid_typed_again_trains_nothing(call, trainer):
   call(*SMALL)
   trainer.execute = None
-  assert call(*SMALL)[0] == 0
+  status, out, err = call(*SMALL)
+  assert status == 0
+  assert err == ['all of 4 runs are finished; nothing was to be done.']
+  assert 'report/table.md' in out
 
 
 def test_a_stopped_grid_goes_on_where_it_was(call, trainer):
@@ -45,7 +52,8 @@ def test_a_stopped_grid_goes_on_where_it_was(call, trainer):
   trainer.execute = train_at_once
   status, _, err = call(*SMALL)
   assert status == 0
-  assert [line[:3] for line in err] == ['3/4', '4/4']
+  assert 'done: 2, with 6,000 of 12,000' in err[0]
+  assert [line[:3] for line in err[1:]] == ['3/4', '4/4']
 
 
 def test_flags_override_a_preset_and_the_rest_of_it_stays(call, trainer):
@@ -144,6 +152,8 @@ def test_a_diverged_cell_is_named_and_the_report_has_the_others(
     (['--workers=-1'], 'workers'),
     (['--beta=1'], 'betas'),
     (['--betas=1', '--objective=beta_elbo(beta=1)'], '--objective'),
+    (['--betas=1', '--betas=2'], '--betas is given twice'),
+    (['--run_root='], '--run_root is empty'),
   ],
 )
 def test_a_mistake_in_a_grid_is_one_sentence(

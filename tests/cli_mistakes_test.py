@@ -26,7 +26,7 @@ BAD = [
   (['--beta=-1'], 'beta is -1', 'positive'),
   (['--beta=nan'], 'beta is nan', 'finite'),
   (['--beta=inf'], 'beta is inf', 'finite'),
-  (['--beta=half'], '--beta=half', 'float'),
+  (['--beta=half'], '--beta=half', 'a number, such as 0.5'),
   (['--beta=1', '--objective=beta_elbo(beta=1)'], '--beta', '--objective'),
   (['--kl_annealing_steps=-1'], 'kl_annealing_steps is -1', 'positive'),
   (['--objective=elbow(beta=1)'], 'elbow', 'beta_elbo'),
@@ -40,7 +40,7 @@ BAD = [
   (['--batch_size=-5'], 'batch_size is -5', 'positive'),
   (['--learning_rate=0'], 'learning_rate is 0', 'positive'),
   (['--learning_rate=nan'], 'learning_rate is nan', 'finite'),
-  (['--checkpoint_every=0'], 'checkpoint_every is 0', 'positive'),
+  (['--checkpoint_seconds=-1'], 'checkpoint_seconds is -1', 'not negative'),
   (['--steps_per_call=0'], 'steps_per_call is 0', 'positive'),
   (['--eval_samples=0'], 'eval_samples is 0', 'positive'),
   (['--eval_examples=0'], 'eval_examples is 0', 'positive'),
@@ -51,9 +51,18 @@ BAD = [
   (['--binarize=half'], "'half'", "'threshold'"),
   (['--latent_input=never'], "'never'", "'everywhere'"),
   (['--jit_compile=maybe'], "'maybe'", "'auto'"),
-  (['--num_steps=1e3'], 'num_steps=1e3', 'int'),
+  (['--num_steps=1e3'], 'num_steps=1e3', 'a whole number, such as 1000'),
   (['--beat=1'], "'beat'", 'beta'),
   (['--architecture'], 'Missing value', '--architecture'),
+  (['--beta=1', '--beta=2'], '--beta is given twice, as 1.0 and 2', 'once'),
+  (['--tensorboard=maybe'], '--tensorboard=maybe', 'true or false'),
+  (['--run_root='], '--run_root is empty', 'name a folder'),
+  (['--dataset=MNIST'], "'MNIST'", "did you mean 'mnist'"),
+  (['--dataset=Digits'], "'Digits'", "did you mean 'digits'"),
+  (['--dataset=x.csv'], 'x.csv is a table of text', 'numpy.savez'),
+  (['--dataset=x.npy'], 'x.npy is a single array', 'numpy.savez'),
+  (['--dataset=templates(noise=0.1'], "no ')' at its end", 'add it'),
+  (['--batch_size=100000000'], '--batch_size is 100000000', 'at most 1300'),
   (['stray'], "'stray'", '--name=value'),
 ]
 
@@ -116,8 +125,8 @@ def test_what_the_system_refuses_is_one_sentence(call, trainer, error, words):
 
   trainer.execute = execute
   status, _, err = call('train')
-  assert (status, len(err)) == (1, 1)
-  assert words in err[0]
+  assert (status, len(err)) == (1, 2)
+  assert words in err[1]
 
 
 def test_a_really_full_device_is_one_sentence(tmp_path):
@@ -135,15 +144,15 @@ def test_a_really_full_device_is_one_sentence(tmp_path):
       text=True,
     )
   assert done.returncode == 1
-  assert len(done.stderr.splitlines()) == 1
-  assert 'disk is full' in done.stderr
+  _, sentence = done.stderr.splitlines()  # Nothing was to be done.
+  assert 'disk is full' in sentence
 
 
 def test_a_second_process_on_the_same_run_is_told_so(call, trainer, tmp_path):
   with directory.lock(directory.create_run(tmp_path / 'runs', DEFAULT)):
     status, _, err = call('train')
-  assert (status, len(err)) == (1, 1)
-  assert 'another process' in err[0]
+  assert (status, len(err)) == (1, 2)
+  assert 'another process' in err[1]
 
 
 def test_a_directory_of_another_configuration_is_left_alone(
@@ -153,8 +162,8 @@ def test_a_directory_of_another_configuration_is_left_alone(
   other = sealed.to_text(config.Config(seed=3).to_dict())
   (a_run.path / 'config.json').write_text(other)
   status, _, err = call('train')
-  assert (status, len(err)) == (1, 1)
-  assert 'holds the configuration of' in err[0]
+  assert (status, len(err)) == (1, 2)
+  assert 'holds the configuration of' in err[1]
   assert (a_run.path / 'config.json').read_text() == other
 
 
@@ -167,8 +176,8 @@ def test_a_diverged_training_is_one_sentence(call, trainer):
 
   trainer.execute = execute
   status, _, err = call('train')
-  assert (status, len(err)) == (1, 1)
-  assert 'step 3' in err[0]
+  assert (status, len(err)) == (1, 2)
+  assert 'step 3' in err[1]
 
 
 def test_a_defect_keeps_its_traceback(call, trainer):
@@ -188,5 +197,5 @@ def test_ctrl_c_says_that_the_same_command_goes_on(call, trainer, name):
   trainer.execute = execute
   status, _, err = call(name)
   assert status == command.INTERRUPTED
-  assert len(err) == 1
-  assert 'the same command goes on' in err[0]
+  assert len(err) == 2  # What is to be trained, and this.
+  assert 'the same command goes on' in err[1]

@@ -141,7 +141,11 @@ def test_train_ends_with_the_run_s_directory(call, trainer):
   assert out[-1] == str(only_run().path)
   assert len(out) == 1 + 3 + 1
   assert '1.10 ± 0.10' in out[1]
-  assert err == ['1/1  --- beta 1: test R 1.10  D 2.20  -ELBO 3.30 nats']
+  assert err == [
+    '1 run of 1,500 steps in runs, by 1 worker; done: 0, with 0 of 1,500 '
+    'steps.',
+    '1/1  --- beta 1: test R 1.10  D 2.20  -ELBO 3.30 nats',
+  ]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +195,9 @@ def test_how_a_number_is_reached_is_no_part_of_the_identity(call, trainer):
 def test_a_finished_run_is_found_again(call, trainer):
   first = call('train')
   trainer.execute = None
-  assert call('train')[:2] == first[:2]
+  again = call('train')
+  assert again[:2] == first[:2]
+  assert again[2] == ['the run is finished; nothing was to be done.']
 
 
 def test_a_file_s_content_is_part_of_the_run(call, trainer, arrays):

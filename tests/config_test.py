@@ -193,6 +193,7 @@ def test_what_counts_changes_the_identity():
     dataclasses.replace(base, objective='multi_rate(num_groups=4)'),
     dataclasses.replace(base, warm_start='up', parent='1a2b3c4d'),
     dataclasses.replace(base, warm_start='down', parent='1a2b3c4d'),
+    dataclasses.replace(base, warm_start='longer', parent='1a2b3c4d'),
   ):
     assert other.digest not in seen
     seen.add(other.digest)
@@ -335,7 +336,7 @@ WRONG = {
   config.Execution: {
     'data_dir': (1,),
     'run_root': (None,),
-    'checkpoint_every': (0, -1),
+    'checkpoint_seconds': (-1, float('nan'), '60'),
     'steps_per_call': (0, 2.5),
     'jit_compile': (True, 'yes'),
     'tensorboard': ('yes',),

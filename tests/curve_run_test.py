@@ -26,7 +26,7 @@ CELL = config.Config(
     eval_samples=2, eval_examples=10, eval_betas=BETAS
   ),
 )
-EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
+EXECUTION = config.Execution(checkpoint_seconds=0, steps_per_call=2)
 
 
 @pytest.fixture(name='done', scope='module')

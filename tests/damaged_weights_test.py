@@ -13,7 +13,14 @@ import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import directory
-from tfp_rd.training import checkpoint, experiment, folder, loop, program
+from tfp_rd.training import (
+  ancestry,
+  checkpoint,
+  experiment,
+  folder,
+  loop,
+  program,
+)
 
 FILES = ['data-00000-of-00001', 'index']
 
@@ -57,7 +64,7 @@ def test_damaged_kept_weights(name, runs):
     for v in model.variables:
       v.assign(tf.ones_like(v))
     try:
-      experiment._read_kept(run, model)
+      ancestry.read_kept(run, model)
     except errors.UserError as e:
       said = str(e)
     assert run.path.name in said or checkpoint.weights_sha256(model) == before

@@ -120,12 +120,45 @@ def test_fake_data_has_the_files_shape_and_labels(tmp_path):
   assert set(np.unique(fake.test)) == {0, 1}
 
 
+@pytest.mark.parametrize('binarize', ['threshold', 'dynamic'])
+def test_greys_up_to_one_are_those_up_to_255(tmp_path, binarize):
+  ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+  of_255 = {split: ramp for split in ('train', 'validation', 'test')}
+  one = load(save(tmp_path, **of_255), binarize)
+  for kind in ('f4', 'f8'):
+    scaled = {
+      k: (v / np.array(255, kind)).astype(kind) for k, v in of_255.items()
+    }
+    other = load(save(tmp_path, **scaled), binarize)
+    for split in of_255:
+      ours, theirs = getattr(one, split), getattr(other, split)
+      np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+      if binarize == 'threshold':
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_greys_that_were_resized_are_taken(tmp_path):
+  x = greys(9) * 0.99
+  loaded = load(save(tmp_path, train=x, test=x), 'dynamic')
+  assert 0.9 < loaded.train.max() < 1
+
+
 @pytest.mark.parametrize(
   ('arrays', 'binarize', 'sentence'),
   [
     ({}, '', "no array 'train', only nothing"),
     ({'train': bits(3)}, '', "no array 'test', only train"),
     ({'train': bits(3), 'test': bits(3), 'valid': bits(3)}, '', 'holds valid,'),
+    (
+      {'train': bits(3), 'test': bits(3), 'val': bits(3)},
+      '',
+      r'did you mean validation for val\?',
+    ),
+    (
+      {'x_train': bits(3), 'x_test': bits(3)},
+      '',
+      'did you mean test for x_test, train for x_train',
+    ),
     (
       {'train': bits(3), 'test': bits(3), 'validation_labels': np.arange(3)},
       '',
@@ -135,6 +168,17 @@ def test_fake_data_has_the_files_shape_and_labels(tmp_path):
     ({'train': bits(0), 'test': bits(3)}, '', "'train'.*is empty"),
     ({'train': bits(3), 'test': bits(0)}, '', "'test'.*is empty"),
     ({'train': bits(3, (20,)), 'test': bits(3)}, '', r'\[3, 20\]; expected'),
+    ({'train': bits(3, (784,)), 'test': bits(3)}, '', r'reshape\(-1, 28, 28'),
+    ({'train': bits(28, (28, 70)), 'test': bits(3)}, '', '70 images of 28x28'),
+    (
+      {'train': bits(28, (28, 50)), 'test': bits(28, (28, 20))},
+      '',
+      r'the last axis.*moveaxis\(x, -1, 0',
+    ),
+    ({'train': bits(3, (1, 1)), 'test': bits(3)}, '', 'enlarge them'),
+    ({'train': bits(3) * 2.0, 'test': bits(3)}, 'dynamic', 'up to 2,.*is 255'),
+    ({'train': bits(3) * 1.7, 'test': bits(3)}, 'threshold', 'up to 1.7'),
+    ({'train': bits(3) * 16, 'test': bits(3)}, 'threshold', 'up to 16, which'),
     ({'train': bits(3, (4, 5, 3)), 'test': bits(3)}, '', 'one channel'),
     ({'train': np.float32(1), 'test': bits(3)}, '', r'shape \[\]; expected'),
     ({'train': bits(3, (1, 5)), 'test': bits(3)}, '', r'1x5.*2\.\.64'),
@@ -150,7 +194,7 @@ def test_fake_data_has_the_files_shape_and_labels(tmp_path):
     ({'train': bits(3).astype(str), 'test': bits(3)}, '', 'type <U.*expected'),
     ({'train': bits(3) * 1j, 'test': bits(3)}, '', 'type complex128'),
     ({'train': greys(3), 'test': bits(3)}, '', 'not bits.*binarize=threshold'),
-    ({'train': greys(3) / 255, 'test': bits(3)}, '', 'multiply them by 255'),
+    ({'train': greys(3) / 255, 'test': bits(3)}, '', 'choose --binarize='),
     ({'train': greys(3) - 200.0, 'test': bits(3)}, 'dynamic', 'values from -'),
     ({'train': greys(3) + 200.0, 'test': bits(3)}, '', 'values from 2.*to 4'),
     ({'train': bits(3), 'test': bits(3)}, 'threshold', 'leave it out for bits'),

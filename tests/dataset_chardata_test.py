@@ -50,6 +50,7 @@ def test_validation_and_test_are_drawn_once_from_their_greys(tmp_path):
   ('arrays', 'sentence'),
   [
     ({'data': columns(1350)}, "no 'testdata'"),
+    ({'X': columns(9), 'y': columns(9)}, 'only X, y; .*numpy.savez'),
     ({'data': columns(1345), 'testdata': columns(2)}, 'more than 1345'),
     ({'data': columns(9).T, 'testdata': columns(2)}, r'\[9, 784\]; expected'),
     ({'data': 'text', 'testdata': columns(2)}, "'data'.*expected numbers"),

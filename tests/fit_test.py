@@ -18,7 +18,7 @@ tfd = tfp.distributions
 TRAINING = tfp_rd.TrainingConfig(
   num_steps=6, batch_size=4, validate_every=3, weight_averaging=0.0
 )
-CALLS = tfp_rd.Execution(checkpoint_every=3, steps_per_call=3)
+CALLS = tfp_rd.Execution(checkpoint_seconds=0, steps_per_call=3)
 
 
 def images(n=10, seed=0):
@@ -145,19 +145,21 @@ def test_metrics_that_cannot_be_read_cost_a_warning_alone(damage, tmp_path):
     assert 'metrics' in said[0]
 
 
-# Cut at a checkpoint, after it, and between metrics and checkpoint.
-@pytest.mark.parametrize(('at', 'is_killed'), [(4, 0), (5, 0), (4, 1)])
+# Cut after a checkpoint, and between metrics and checkpoint.
+@pytest.mark.parametrize(
+  ('at', 'is_killed', 'first'), [(4, False, 4), (5, True, 4), (4, True, 3)]
+)
 def test_metrics_are_gone_on_with_and_never_with_other_numbers(
-  at, is_killed, tmp_path
+  at, is_killed, first, tmp_path
 ):
   how = {
     'training': dataclasses.replace(TRAINING, num_steps=8),
-    'execution': tfp_rd.Execution(checkpoint_every=2, steps_per_call=1),
+    'execution': tfp_rd.Execution(checkpoint_seconds=0, steps_per_call=1),
   }
   whole = fit(**how)
   cut(tmp_path, at=at, **how)
   if is_killed:
-    for path in (tmp_path / 'checkpoint').glob('ckpt-4.*'):
+    for path in (tmp_path / 'checkpoint').glob(f'ckpt-{at}.*'):
       path.unlink()
   shutil.copytree(tmp_path, tmp_path / 'honest')
   said = []
@@ -175,7 +177,6 @@ def test_metrics_are_gone_on_with_and_never_with_other_numbers(
   done = fit(tmp_path, on_warning=said.append, **how)
   (sentence,) = said
   assert 'not those that were written' in sentence
-  first = 2 if is_killed else 4
   assert done.metrics == whole.metrics[first:]
 
 

@@ -34,11 +34,12 @@ LIGHT_FOLDERS = (
 HEAVY_IN_ROOT = ('tfp_rd.rate_distortion',)
 # What every folder may use.
 ROOT_FILES = {
-  *('__init__', 'architecture', 'config', 'errors', 'estimate', 'field'),
-  *('point', 'rate_distortion', 'record_text', 'version'),
+  *('__init__', '__main__', 'architecture', 'config', 'errors', 'estimate'),
+  *('field', 'point', 'rate_distortion', 'record_text', 'version'),
 }
 # Which folders a folder may import: its own line, and what that line reaches.
 FOLDER_ARROWS = {
+  '__main__': {'cli'},
   'cli': {'report', 'measure', 'toy', 'training', 'dataset'},
   'report': {'curve', 'source'},
   'curve': {'run'},

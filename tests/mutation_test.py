@@ -211,7 +211,7 @@ MUTATIONS = (
   ),
   Mutation(
     'averages not restarted after a warm start',
-    'training/experiment.py',
+    'training/ancestry.py',
     'program.average.restart()',
     'pass',
     'wiring_test.py::test_an_average_starts_with_the_weights_of_the_parent',

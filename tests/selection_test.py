@@ -53,7 +53,7 @@ def fit(model, *, objective, stop_at=None, on_step=None, **kwargs):
       validate_every=EVERY,
       weight_averaging=0.0,
     ),
-    execution=tfp_rd.Execution(checkpoint_every=EVERY, steps_per_call=EVERY),
+    execution=tfp_rd.Execution(checkpoint_seconds=0, steps_per_call=EVERY),
     seed=SEED,
     validation=images(6),
     on_progress=on_progress,

@@ -32,7 +32,8 @@ class Stop(Exception):
 TRAINING = config.TrainingConfig(
   num_steps=12, batch_size=4, validate_every=5, weight_averaging=0.9
 )
-CALLS = config.Execution(checkpoint_every=4, steps_per_call=3)
+# Rows, and checkpoints, at steps 4, 5, 8, 10 and 12.
+CALLS = config.Execution(checkpoint_seconds=0, steps_per_call=4)
 
 
 def fit(model, run_dir, *, stop_at=None, **kwargs):
@@ -84,9 +85,9 @@ def test_another_seed_is_another_run(tmp_path):
 
 
 def checkpoints(tmp_path, *names):
-  """Returns the files of those names after a run that was cut at step 10."""
+  """Returns the files of those names after a run that was cut at step 8."""
   with pytest.raises(Stop):
-    fit(build(seed=1), tmp_path, stop_at=10)
+    fit(build(seed=1), tmp_path, stop_at=8)
   return [tmp_path / 'checkpoint' / name for name in names]
 
 
@@ -127,13 +128,13 @@ def test_of_a_corrupt_checkpoint_the_one_before_is_used(
   assert path.exists()
   path.write_bytes(content)
   step, said = restored(tmp_path)
-  assert step == 4
+  assert step == 5
   assert len(said) == 1
   assert 'the one before it is used' in said[0]
 
 
 def test_when_all_are_corrupt_training_begins_anew_and_says_so(tmp_path):
-  for path in checkpoints(tmp_path, DATA.format(8), DATA.format(4)):
+  for path in checkpoints(tmp_path, DATA.format(8), DATA.format(5)):
     path.write_bytes(b'cut')
   step, said = restored(tmp_path)
   assert step == 0
@@ -143,7 +144,7 @@ def test_when_all_are_corrupt_training_begins_anew_and_says_so(tmp_path):
 def test_a_checkpoint_whose_index_was_never_written_is_none(tmp_path):
   (path,) = checkpoints(tmp_path, 'ckpt-8.index')
   path.unlink()
-  assert restored(tmp_path) == (4, [])
+  assert restored(tmp_path) == (5, [])
 
 
 def test_the_checkpoint_of_another_model_is_refused_and_left(tmp_path):
@@ -223,7 +224,7 @@ def small(**kwargs):
   )
 
 
-EXECUTION = config.Execution(checkpoint_every=2, steps_per_call=2)
+EXECUTION = config.Execution(checkpoint_seconds=0, steps_per_call=2)
 
 
 def test_a_run_leaves_its_files_and_its_model(tmp_path):

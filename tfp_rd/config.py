@@ -251,8 +251,10 @@ class Execution:
   Attributes:
     data_dir: Where tensorflow-datasets keeps its prepared sets.
     run_root: Folder that holds one folder a run.
-    checkpoint_every: Steps between checkpoints.
-    steps_per_call: Steps in one call of the compiled loop.
+    checkpoint_seconds: Seconds between checkpoints; 0 for one with each row of
+      `metrics.csv`.  There is one more at the end, and wherever it is stopped.
+    steps_per_call: Steps of a row of `metrics.csv`, and of one call of the
+      compiled loop at the most.
     jit_compile: `'auto'` (XLA on accelerators alone), `'true'` or `'false'`.
     tensorboard: Also write summaries for TensorBoard.
 
@@ -262,7 +264,7 @@ class Execution:
 
   data_dir: str = ''
   run_root: str = 'runs'
-  checkpoint_every: int = 500
+  checkpoint_seconds: float = 60.0
   steps_per_call: int = 50
   jit_compile: str = 'auto'
   tensorboard: bool = False
@@ -270,7 +272,7 @@ class Execution:
   def __post_init__(self):
     field.check_text(self, 'data_dir')
     field.check_text(self, 'run_root')
-    field.check_whole(self, 'checkpoint_every', least=1)
+    field.check_positive(self, 'checkpoint_seconds', or_zero=True)
     field.check_whole(self, 'steps_per_call', least=1)
     field.check_choice(self, 'jit_compile', ('auto', 'true', 'false'))
     field.check_bool(self, 'tensorboard')
@@ -287,8 +289,9 @@ class Config:
     training: How the model is trained.
     evaluation: How it is evaluated.
     warm_start: `'up'` or `'down'` where the run starts from the weights of its
-      neighbour at a lower, or higher, beta; else `''`.
-    parent: Identity of that neighbour.
+      neighbour at a lower, or higher, beta; `'longer'` where it goes on from
+      the last step of one that differs in `num_steps` alone; else `''`.
+    parent: Identity of the run that it starts from.
     seed: The integer from which all randomness of the run follows.
 
   A value that equals the data set's default is replaced by `None`, so that
@@ -314,7 +317,7 @@ class Config:
       parsed = objective_lib.parse(self.objective)
       field.set_field(self, 'objective', parsed)
     field.check_type(self, 'objective', objective_lib.Objective)
-    field.check_choice(self, 'warm_start', ('', 'up', 'down'))
+    field.check_choice(self, 'warm_start', ('', 'up', 'down', 'longer'))
     pattern = f'({_HEXADECIMAL}{{{_IDENTITY_DIGITS}}})?'
     field.check_text(
       self,

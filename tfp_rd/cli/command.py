@@ -2,7 +2,6 @@
 """What all commands share: flags in, one sentence out where something fails."""
 
 import contextlib
-import errno
 import os
 import sys
 import tempfile
@@ -13,6 +12,8 @@ from typing import Optional
 from absl import flags, logging
 
 from tfp_rd import errors
+from tfp_rd.cli import exit_status
+from tfp_rd.run import interruption
 
 __all__ = [
   'INTERRUPTED',
@@ -25,13 +26,7 @@ __all__ = [
   'tensorflow',
 ]
 
-INTERRUPTED = 130  # What a shell reports for a program ended by Ctrl-C.
-
-_REFUSED = 1
-_USAGE = 2
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-_DEFECTS = (ZeroDivisionError, OverflowError)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+INTERRUPTED = exit_status.INTERRUPTED
 
 
 def run(
@@ -41,7 +36,7 @@ def run(
   name: str,
   define: Callable[[flags.FlagValues], object],
   manual: str,
-  when_interrupted: str = 'interrupted.',
+  when_interrupted: str = '',
 ) -> int:
   """Runs a command to its exit status; a user's mistake is one sentence.
 
@@ -53,15 +48,20 @@ def run(
     name: The command's name, as in `'train'`.
     define: Defines the command's flags.
     manual: What `--help` says before the flags.
-    when_interrupted: What is said after Ctrl-C.
+    when_interrupted: What the same command does after Ctrl-C or SIGTERM.
 
   Returns:
-    0; 1 where the request was refused or failed; 2 for a usage mistake.
+    0; 1 where the request was refused or failed; 2 for a usage mistake; 130
+    after Ctrl-C and 143 after SIGTERM.
   """
   argv = sys.argv[1:] if argv is None else argv
   flag_values = flags.FlagValues()
   flag_values.set_gnu_getopt(True)  # Flags may follow RUN, as in most tools.
   define(flag_values)
+  for flag_name in flag_values:
+    # Else the last of several would count without a word.
+    if not isinstance(flag_values[flag_name], flags.MultiFlag):
+      flag_values[flag_name].allow_overwrite = False
   if {'--help', '-help', '-h', '--helpfull'} & set(argv):
     print(_help(manual, flag_values))
     return 0
@@ -76,26 +76,33 @@ def guard(
   work: Callable[[], object],
   *,
   name: str,
-  when_interrupted: str = 'interrupted.',
+  when_interrupted: str = '',
+  is_worker: bool = False,
 ) -> int:
   """Does the work of a command; what went wrong is said in one sentence.
 
   Args:
     work: Takes nothing.
     name: The command's name.
-    when_interrupted: What is said after Ctrl-C.
+    when_interrupted: What the same command does after Ctrl-C or SIGTERM.
+    is_worker: Whether another process says that, and sends SIGTERM.
 
   Returns:
     The exit status, as `run`.
   """
   _quiet_the_libraries()
   try:
-    work()
-    sys.stdout.flush()  # So that a full disk is met here, not at exit.
+    with interruption.answered(once=is_worker):
+      work()
+      sys.stdout.flush()  # So that a full disk is met here, not at exit.
     return 0
   except BaseException as e:
-    status, sentence = _explain(e, name, when_interrupted)
-    print_error(f'tfp-rd {name}: {sentence}')
+    status, sentence = exit_status.explain(
+      e, name=name, when_interrupted=when_interrupted
+    )
+    is_told = not (isinstance(e, KeyboardInterrupt) and is_worker)
+    if is_told or getattr(e, 'kept', ''):
+      print_error(f'tfp-rd {name}: {sentence}')
     return status
 
 
@@ -125,46 +132,6 @@ def single_argument(arguments: Sequence[str], what: str) -> str:
 def print_error(sentence: str) -> None:
   """Writes one line on standard error."""
   print(' '.join(sentence.split()), file=sys.stderr, flush=True)
-
-
-def _explain(error, name, when_interrupted):
-  """Returns exit status and sentence; raises again what is a defect."""
-  if isinstance(error, KeyboardInterrupt):
-    return INTERRUPTED, when_interrupted
-  if isinstance(error, flags.Error):
-    mistake = str(error).replace(' ?', '?')
-    return _USAGE, f"{mistake} ('tfp-rd {name} --help' lists the flags.)"
-  if isinstance(error, errors.UserError):
-    return _REFUSED, str(error)
-  # TensorFlow has errors of its own, raised as they are or behind an OSError.
-  if 'No space left on device' in f'{error} {error.__cause__}':
-    error = OSError(errno.ENOSPC, '', getattr(error, 'filename', None))
-  if isinstance(error, OSError):
-    return _REFUSED, _explain_os_error(error)
-  if isinstance(error, ArithmeticError) and type(error) not in _DEFECTS:
-    return _REFUSED, str(error)  # Training diverged.
-  raise error
-
-
-def _explain_os_error(error):
-  if isinstance(error, BrokenPipeError):
-    # Nobody reads on; keep Python from trying once more at its exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 'nobody reads the output any more.'
-  at = f' at {error.filename}' if error.filename else ''
-  if error.errno in _FULL:
-    return (
-      f'the disk is full{at}; make room and type the same command again, '
-      'nothing that was done is lost.'
-    )
-  if error.errno in _UNWRITABLE:
-    return (
-      f'no permission to read or write{at}; name another directory by its '
-      'flag, or change the permission.'
-    )
-  if error.filename and error.strerror:
-    return f'{error.filename}: {error.strerror}.'
-  return str(error) or repr(error)
 
 
 def _help(manual, flag_values):

@@ -22,7 +22,15 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.record_text import Options
 
-__all__ = ['beta', 'checked', 'define', 'define_execution', 'read']
+__all__ = [
+  'beta',
+  'checked',
+  'define',
+  'define_execution',
+  'read',
+  'read_execution',
+  'run_root',
+]
 
 Record = TypeVar('Record')
 
@@ -82,6 +90,27 @@ def read(flag_values: flags.FlagValues, record: Record) -> Record:
     elif field.name in flag_values and flag_values[field.name].present:
       changes[field.name] = _value(flag_values, field.name, type(value))
   return dataclasses.replace(record, **changes)
+
+
+def read_execution(flag_values: flags.FlagValues) -> config_lib.Execution:
+  """Returns folders, checkpoints and compilation as the flags say.
+
+  Raises:
+    UserError: `--run_root` is empty, or a value is out of its range.
+  """
+  run_root(flag_values)
+  return read(flag_values, config_lib.Execution())
+
+
+def run_root(flag_values: flags.FlagValues) -> str:
+  """Returns the folder of the runs.
+
+  Raises:
+    UserError: It is empty.
+  """
+  if not flag_values.run_root:
+    raise errors.UserError('--run_root is empty; name a folder.')
+  return flag_values.run_root
 
 
 def checked(

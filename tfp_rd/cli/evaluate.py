@@ -92,7 +92,10 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     _refuse_unused(flag_values)
   refused = []
   runs = _runs(arguments, refused)
-  command.tensorflow()
+  if not records:
+    runs = _with_betas(runs, betas, refused)
+  if runs:
+    command.tensorflow()
   if records:
     _measure(runs, records, betas, flag_values.data_dir, refused)
   else:
@@ -167,7 +170,6 @@ def _evaluate(runs, betas, flag_values, refused):
   rows = []
   for run in runs:
     try:
-      _refuse_betas(run, betas)
       rows += _rows(run, betas, flag_values)
     except errors.UserError as e:
       refused.append(str(e))
@@ -175,16 +177,37 @@ def _evaluate(runs, betas, flag_values, refused):
     print(point_table.text(('run', 'beta', 'split'), rows))
 
 
-def _refuse_betas(run, betas):
-  """Refuses betas that a run of one beta has not."""
-  known = [beta for beta in run.points('test') if beta is not None]
-  if (
-    betas and not run.config.objective.is_curve and not set(betas) & set(known)
-  ):
-    raise errors.UserError(
-      f'{run.path} has no point at beta {", ".join(f"{b:g}" for b in betas)}; '
-      f'it has {", ".join(f"{b:g}" for b in known) or "none"}.'
-    )
+def _with_betas(runs, betas, refused):
+  """Returns the runs that have one of the betas; says which have none.
+
+  A curve is measured at any beta of its range.
+  """
+  kept, left = [], set(betas)
+  for run in runs:
+    if not betas or run.config.objective.is_curve:
+      kept.append(run)
+      left = set()
+      continue
+    try:
+      known = [beta for beta in run.points('test') if beta is not None]
+    except errors.UserError as e:
+      refused.append(str(e))
+      continue
+    left -= set(known)
+    if set(betas) & set(known):
+      kept.append(run)
+    else:
+      refused.append(
+        f'{run.path} has no point at beta {_listed(betas)}; it has '
+        f'{_listed(known)}.'
+      )
+  if kept and left:
+    refused.append(f'No run has a point at beta {_listed(sorted(left))}.')
+  return kept
+
+
+def _listed(betas):
+  return ', '.join(f'{beta:g}' for beta in betas) or 'none'
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 """The command that trains a table of runs, then draws the report."""
 
 import dataclasses
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -61,7 +60,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     name='grid',
     define=_define,
     manual=_MANUAL,
-    when_interrupted='interrupted; the same command goes on where it was.',
+    when_interrupted='the same command goes on where it was',
   )
 
 
@@ -97,9 +96,11 @@ def _define(flag_values):
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   command.refuse(arguments)
   cells = _cells(flag_values)
-  execution = config_flags.read(flag_values, config_lib.Execution())
+  execution = config_flags.read_execution(flag_values)
   training.set_aside_corrupt(cells, execution.run_root)
-  problem = _train(cells, execution, flag_values.workers)
+  problem = _train(
+    cells, execution, flag_values.workers, report_dir=flag_values.report_dir
+  )
   if flag_values.report_dir:
     report_command.write(execution.run_root, flag_values.report_dir)
   if problem:  # What could be done is done and drawn.
@@ -161,21 +162,28 @@ def _seed(text):
     raise errors.UserError(f'seed {text!r} is not an integer.') from e
 
 
-def _train(cells, execution, num_workers) -> str:
+def _train(cells, execution, num_workers, *, report_dir) -> str:
   """Trains what is pending; returns what went wrong, in words."""
   if not pending.pending(cells, execution.run_root):
+    command.print_error(
+      f'all of {len(cells)} runs are finished; nothing was to be done.'
+    )
     return ''
   # Refused here in one sentence, rather than once by each worker.
-  pathlib.Path(execution.run_root).mkdir(parents=True, exist_ok=True)
-  training.check_images(cells[0], execution)
+  training.check_images(cells, execution)
+  if report_dir:
+    report_command.check_report_dir(report_dir)
   is_small = cells[0].model.size == 'small'
   num_workers = num_workers or workers.default_number(is_small=is_small)
-  with progress_lib.Progress(cells, execution.run_root) as progress:
+  with progress_lib.Progress(
+    cells, execution.run_root, num_workers=num_workers
+  ) as progress:
     if num_workers > 1:
       return _train_in_workers(cells, execution, num_workers, progress)
     return _train_here(
       cells,
       execution,
+      on_begin=progress.begin,
       on_step=progress.step,
       on_end=progress.look,
       on_wait=lambda held: progress.look(at_work=True),
@@ -232,7 +240,7 @@ def _work(cells, execution, num_workers, number) -> int:
     if problem:
       raise errors.UserError(problem)
 
-  return command.guard(work, name='grid')
+  return command.guard(work, name='grid', is_worker=True)
 
 
 if __name__ == '__main__':

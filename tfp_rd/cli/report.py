@@ -4,7 +4,9 @@
 It reads result files alone and does not import TensorFlow.
 """
 
+import pathlib
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Optional
 
@@ -14,7 +16,13 @@ from tfp_rd import errors
 from tfp_rd.cli import command, config_flags
 from tfp_rd.report import report as report_lib
 
-__all__ = ['define_report_dir', 'main', 'report_dir', 'write']
+__all__ = [
+  'check_report_dir',
+  'define_report_dir',
+  'main',
+  'report_dir',
+  'write',
+]
 
 _MANUAL = """\
 tfp-rd report [flags]: draw figures and tables of all finished runs.
@@ -56,6 +64,24 @@ def report_dir(flag_values: flags.FlagValues) -> str:
   return flag_values.report_dir
 
 
+def check_report_dir(folder: str) -> None:
+  """Makes the folder of a report and writes into it, before hours of training.
+
+  Raises:
+    UserError: It cannot be made or written.
+  """
+  try:
+    path = pathlib.Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path):
+      pass
+  except OSError as e:
+    raise errors.UserError(
+      f'--report_dir={folder} cannot be written ({e.strerror}); name a folder '
+      'that can, before anything is trained.'
+    ) from e
+
+
 def write(run_root: str, report_dir: str) -> None:
   """Writes the report and prints the paths of its files.
 
@@ -94,7 +120,7 @@ def _define(flag_values):
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   command.refuse(arguments)
-  write(flag_values.run_root, report_dir(flag_values))
+  write(config_flags.run_root(flag_values), report_dir(flag_values))
 
 
 if __name__ == '__main__':

@@ -35,6 +35,7 @@ _RECONSTRUCTIONS = 3  # Rows.
 _GENERATIONS = 4
 _GAP = 0.15  # Of an image's side, between two images.
 _INCHES = 0.62  # Width of an image.
+_LISTED = 12  # Runs that a message names.
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -58,9 +59,7 @@ def _define(flag_values):
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
-  run = run_lib.load_run(
-    command.single_argument(arguments, 'RUN, the directory of a run')
-  )
+  run = _run(command.single_argument(arguments, 'RUN, the directory of a run'))
   output = pathlib.Path(flag_values.output)
   if output.suffix not in ('.png', '.svg', '.pdf'):
     raise errors.UserError(
@@ -82,6 +81,25 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   figure = picture(images, *draws, title=_title(run.config, beta))
   _save(figure, output)
   print(output)
+
+
+def _run(path):
+  """Returns the run in a directory, or the only one below it."""
+  root = pathlib.Path(path)
+  if (root / 'config.json').exists() or not root.is_dir():
+    return run_lib.load_run(root)
+  runs = run_lib.runs_below(root, on_refused=command.print_error)
+  runs = [run for run in runs if run.is_done]
+  if not runs:
+    raise errors.UserError(f'there is no finished run in or below {root}.')
+  if len(runs) > 1:
+    shown = ', '.join(str(run.path) for run in runs[:_LISTED])
+    rest = f' and {len(runs) - _LISTED} more' if len(runs) > _LISTED else ''
+    raise errors.UserError(
+      f'there are {len(runs)} finished runs below {root}; name one of them: '
+      f'{shown}{rest}.'
+    )
+  return runs[0]
 
 
 def picture(

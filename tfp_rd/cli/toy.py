@@ -89,8 +89,13 @@ def _define(flag_values):
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   command.refuse(arguments)
+  weights = _weights(flag_values)
+  if not flag_values.learning_rate > 0:
+    raise errors.UserError(
+      f'--learning_rate is {flag_values.learning_rate:g}; it must be positive.'
+    )
   folder = pathlib.Path(report_command.report_dir(flag_values))
-  weights = list(map(_weight, flag_values.weights))
+  report_command.check_report_dir(folder)
   command.tensorflow()
   from tfp_rd.objective import beta_elbo, target_rate
   from tfp_rd.toy import starts
@@ -127,6 +132,12 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     typical = (values[middle] for values in found)
     print(_line(name, *typical, above, share, rates.min(), rates.max()))
   _write(folder, world, models)
+
+
+def _weights(flag_values):
+  if not flag_values.weights:
+    raise errors.UserError('--weights is empty; name at least one.')
+  return list(map(_weight, flag_values.weights))
 
 
 def _weight(text):

@@ -18,7 +18,7 @@ from tfp_rd.cli import (
 )
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.run import directory as run_lib
-from tfp_rd.run import pending
+from tfp_rd.run import longer, pending
 
 __all__ = ['main']
 
@@ -37,7 +37,8 @@ A data set is digits, binarized_mnist, mnist, omniglot (with --data_dir), or a
 file: an .npz with train and test, or Burda's chardata.mat.
 
 The run is a directory below --run_root, printed as the last line.  Typed again,
-the same command goes on from the last checkpoint, or finds the run done.
+the same command goes on from the last checkpoint, or finds the run done; with
+more --num_steps it goes on from the finished run, as a run of its own.
 """
 
 
@@ -49,9 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     name='train',
     define=_define,
     manual=_MANUAL.format(signs=architecture.describe()),
-    when_interrupted=(
-      'interrupted; the same command goes on from the last checkpoint.'
-    ),
+    when_interrupted='the same command goes on from the last checkpoint',
   )
 
 
@@ -71,7 +70,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     flag_values, config_lib.Config(objective=objective)
   )
   config = config_flags.checked(flag_values, config)
-  execution = config_flags.read(flag_values, config_lib.Execution())
+  execution = config_flags.read_execution(flag_values)
   run = _done(config, execution)
   rows = [
     ((split, '' if beta is None else f'{beta:g}'), point)
@@ -85,14 +84,20 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
 def _done(config, execution):
   """Returns the finished run, trained here if it was not finished before."""
   root = execution.run_root
+  config = longer.continuing(config, root, on_note=command.print_error)
   training.set_aside_corrupt([config], root)
-  if pending.pending([config], root):
-    training.check_images(config, execution)
-    with progress_lib.Progress([config], root) as progress:
-      execute = training.trainer(
-        execution, on_step=progress.step, on_end=progress.look
-      )
-      execute(run_lib.create_run(root, config))
+  if not pending.pending([config], root):
+    command.print_error('the run is finished; nothing was to be done.')
+    return run_lib.create_run(root, config)
+  training.check_images([config], execution)
+  with progress_lib.Progress([config], root) as progress:
+    execute = training.trainer(
+      execution,
+      on_begin=progress.begin,
+      on_step=progress.step,
+      on_end=progress.look,
+    )
+    execute(run_lib.create_run(root, config))
   return run_lib.create_run(root, config)
 
 

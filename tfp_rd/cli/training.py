@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
+from tfp_rd import errors
 from tfp_rd.cli import command
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import pending
@@ -14,25 +15,61 @@ __all__ = ['check_images', 'set_aside_corrupt', 'trainer']
 
 
 def check_images(
-  config: config_lib.Config, execution: config_lib.Execution
+  cells: Sequence[config_lib.Config], execution: config_lib.Execution
 ) -> None:
   """Loads the images once before a run's directory is made.
 
-  A data set that cannot be had, or a precision that this machine has not, then
-  leaves no empty run behind.  A run that has begun has been through this.
+  A data set that cannot be had, a batch that it cannot fill, or a precision
+  that this machine has not, then leaves no empty run behind.  A run that has
+  begun has been through this.
+
+  Args:
+    cells: Runs on the same images.
+    execution: Where their directories are.
 
   Raises:
-    UserError: The images, or the precision, cannot be had.
+    UserError: The images, the batch, the precision or the folder cannot be had.
   """
-  if not (pathlib.Path(execution.run_root) / config.name).exists():
-    if config.data.dataset != 'digits':
-      command.tensorflow()  # The data may bring it, with its chatter.
-    dataset_lib.load(config.data, data_dir=execution.data_dir)
-    if config.training.precision != 'float32':
-      command.tensorflow()
-      from tfp_rd.training import loop
+  config = cells[0]
+  if (pathlib.Path(execution.run_root) / config.name).exists():
+    return
+  if config.data.dataset != 'digits':
+    command.tensorflow()  # The data may bring it, with its chatter.
+  data = dataset_lib.load(config.data, data_dir=execution.data_dir)
+  _check_numbers(cells, data)
+  if config.training.precision != 'float32':
+    command.tensorflow()
+    from tfp_rd.training import loop
 
-      loop.check_precision(config.training.precision)
+    loop.check_precision(config.training.precision)
+  try:
+    pathlib.Path(execution.run_root).mkdir(parents=True, exist_ok=True)
+  except OSError as e:
+    raise errors.UserError(
+      f'--run_root={execution.run_root} cannot be made ({e.strerror}); name a '
+      'folder.'
+    ) from e
+
+
+def _check_numbers(cells, data):
+  """Refuses a batch, and tells of pseudo-inputs, beyond the images."""
+  count = len(data.train)
+  batch_size = max(cell.training.batch_size for cell in cells)
+  # The default is as good for fewer images, which a batch has several times.
+  if batch_size > max(count, config_lib.TrainingConfig.batch_size):
+    raise errors.UserError(
+      f'--batch_size is {batch_size} and there are {count} training images; '
+      f'give at most {count}.'
+    )
+  models = [cell.complete_model(data.image_shape) for cell in cells]
+  most = max(
+    (m.num_pseudo_inputs for m in models if m.architecture[2] == 'v'), default=0
+  )
+  if most > count:
+    command.print_error(
+      f'--num_pseudo_inputs is {most} and there are {count} training images: '
+      f'some pseudo-inputs begin as the same image; {count} are enough.'
+    )
 
 
 def set_aside_corrupt(
@@ -49,6 +86,7 @@ def set_aside_corrupt(
 def trainer(
   execution: config_lib.Execution,
   *,
+  on_begin: Callable[[run_lib.Run], object] = lambda run: None,
   on_step: Callable[[run_lib.Run, int, Mapping[str, float]], object],
   on_end: Callable[[], object] = lambda: None,
 ) -> Callable[[run_lib.Run], None]:
@@ -56,6 +94,7 @@ def trainer(
 
   Args:
     execution: How.
+    on_begin: Called with a run before it is begun or gone on with.
     on_step: Called with the run, the steps done and the metrics so far.
     on_end: Is called when the run has its result.
   """
@@ -69,6 +108,7 @@ def trainer(
 
     if run.is_done:
       command.print_error(f'{run.path.name} is evaluated again, not trained.')
+    on_begin(run)
     experiment.execute(
       run, execution, on_progress=on_progress, on_warning=command.print_error
     )

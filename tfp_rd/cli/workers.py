@@ -75,10 +75,7 @@ def run_all(
     _start(processes)
     _watch(processes, watch, poll_s)
   finally:
-    for process in processes:
-      if process.is_alive():
-        process.terminate()
-        process.join()
+    _end([process for process in processes if process.is_alive()])
   return sum(process.exitcode != 0 for process in processes)
 
 
@@ -143,6 +140,19 @@ def _start(processes):
       process.start()
   finally:
     signal.signal(signal.SIGINT, before)
+
+
+def _end(processes):
+  """Lets each write its checkpoint; asked again meanwhile, kills them."""
+  try:
+    for process in processes:
+      process.terminate()
+    for process in processes:
+      process.join()
+  except BaseException:
+    for process in processes:
+      process.kill()
+    raise
 
 
 def _watch(processes, watch, poll_s):

@@ -15,7 +15,7 @@ from typing import Optional
 
 from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
-from tfp_rd.dataset import images
+from tfp_rd.dataset import checks, images
 from tfp_rd.dataset.images import Dataset
 
 __all__ = [
@@ -42,6 +42,23 @@ _SETS = {
 _FILES = {
   '.npz': 'tfp_rd.dataset.arrays',
   '.mat': 'tfp_rd.dataset.chardata',
+}
+
+# What else people have, and are told of .npz.
+_OTHER_FILES = {
+  '.npy': 'a single array, which says nothing of train and test',
+  '.csv': 'a table of text',
+  '.tsv': 'a table of text',
+  '.txt': 'text',
+  '.h5': 'an HDF5 file',
+  '.hdf5': 'an HDF5 file',
+  '.pkl': 'a pickle, which could run any program',
+  '.pt': 'a file of PyTorch',
+  '.parquet': 'a table of Parquet',
+  '.gz': 'compressed',
+  '.zip': 'an archive',
+  '.png': 'a single picture',
+  '.jpg': 'a single picture',
 }
 
 
@@ -187,19 +204,32 @@ def _module(name):
     return importlib.import_module(_SOURCES)
   path = _SETS.get(name) or _FILES.get(_suffix(name))
   if path is None:
-    close = difflib.get_close_matches(name.partition('(')[0], names(), n=1)
-    guess = f' (did you mean {close[0]!r}?)' if close else ''
-    raise errors.UserError(
-      f'there is no data set {name!r}{guess}; choose one of '
-      f'{", ".join(names())}, or give the path of a file that ends in .npz or '
-      '.mat.'
-    )
+    raise errors.UserError(_unknown(name))
   return importlib.import_module(path)
+
+
+def _unknown(name):
+  """Returns the sentence of a name that is no data set."""
+  bare = name.partition('(')[0]
+  if bare in source_lib.names() and name.count('(') > name.count(')'):
+    return f"{name!r} has no ')' at its end; add it, within quotes for a shell."
+  if _suffix(name) in _OTHER_FILES:
+    return (
+      f'{name} is {_OTHER_FILES[_suffix(name)]}; {checks.SAVE_NPZ}, and give '
+      'that file.'
+    )
+  close = difflib.get_close_matches(bare.lower(), names(), n=1)
+  guess = f' (did you mean {close[0]!r}?)' if close else ''
+  return (
+    f'there is no data set {name!r}{guess}; choose one of '
+    f'{", ".join(names())}, or give the path of a file that ends in .npz or '
+    '.mat.'
+  )
 
 
 def _check_binarize(data):
   if data.binarize and _suffix(data.dataset) != '.npz':
     raise errors.UserError(
-      f'binarize={data.binarize} is only for an .npz of your own with values '
-      f'of 0..255; {data.dataset} has its own rule, so leave it out.'
+      f'--binarize={data.binarize} is only for an .npz of your own with greys; '
+      f'{data.dataset} has its own rule, so leave it out.'
     )

@@ -19,6 +19,7 @@ __all__ = ['load']
 
 _SIDE = 28
 _NUM_VALIDATION = 1345
+_KEYS = ('data', 'testdata')
 # The seed with which the authors' own program shuffles before it splits.
 _SEED = 123
 
@@ -44,9 +45,7 @@ def load(data, *, data_dir: str = '') -> images.Dataset:
   """
   del data_dir
   arrays = _read(data.dataset)
-  grey, test = (
-    _upright(arrays, key, data.dataset) for key in ('data', 'testdata')
-  )
+  grey, test = (_upright(arrays, key, data.dataset) for key in _KEYS)
   if len(grey) <= _NUM_VALIDATION:
     raise errors.UserError(
       f"'data' of {data.dataset} has {len(grey)} images; expected more than "
@@ -66,22 +65,25 @@ def _read(path):
 
   with images.open_file(path) as f:
     try:
-      return scipy.io.loadmat(f, variable_names=('data', 'testdata'))
+      names = [name for name, *_ in scipy.io.whosmat(f)]
+      arrays = scipy.io.loadmat(f, variable_names=_KEYS)
     except Exception as e:  # SciPy raises errors of every kind on odd bytes.
       raise errors.UserError(
         f'{path} is no MATLAB file of version 5 to 7 ({e!s:.80}); expected '
-        "Burda's chardata.mat."
+        f"Burda's chardata.mat. Of other images, {checks.SAVE_NPZ}."
       ) from e
+  if missing := [key for key in _KEYS if key not in names]:
+    raise errors.UserError(
+      f'{path} has no {missing[0]!r}, only {", ".join(names) or "nothing"}; '
+      "expected Burda's chardata.mat, with 'data' and 'testdata'. Of other "
+      f'images, {checks.SAVE_NPZ}.'
+    )
+  return arrays
 
 
 def _upright(arrays, key, path):
   """Returns `[N, 28, 28, 1]` from the columns of `arrays[key]`, checked."""
   what = f'{key!r} of {path}'
-  if key not in arrays:
-    raise errors.UserError(
-      f"{path} has no {key!r}; expected Burda's chardata.mat with 'data' and "
-      "'testdata'."
-    )
   columns = arrays[key]
   if columns.dtype.kind not in 'biuf' or columns.shape[:-1] != (_SIDE**2,):
     raise errors.UserError(

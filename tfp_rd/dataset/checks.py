@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the arrays of a data set, each refused by one sentence."""
 
+import math
 from typing import Optional
 
 import numpy as np
 
 from tfp_rd import errors
 
-__all__ = ['check_bits', 'check_images', 'check_labels', 'check_same_shape']
+__all__ = [
+  'SAVE_NPZ',
+  'check_bits',
+  'check_images',
+  'check_labels',
+  'check_same_shape',
+]
+
+SAVE_NPZ = (
+  "save the images by numpy.savez('mine.npz', train=..., test=...), each "
+  '[N, H, W]'
+)
 
 _MIN_SIDE, _MAX_SIDE = 2, 64
+_MOVE = 'as in numpy.moveaxis(x, -1, 0)'
 
 
 def check_images(values: np.ndarray, what: str) -> None:
@@ -27,7 +40,7 @@ def check_images(values: np.ndarray, what: str) -> None:
   if values.ndim != 4 or shape[-1] != 1:
     raise errors.UserError(
       f'{what} has shape {list(shape)}; expected one channel, [N, H, W] or '
-      '[N, H, W, 1].'
+      f'[N, H, W, 1]{_how_to_reshape(shape)}.'
     )
   if not len(values):
     raise errors.UserError(
@@ -36,7 +49,7 @@ def check_images(values: np.ndarray, what: str) -> None:
   if not all(_MIN_SIDE <= side <= _MAX_SIDE for side in shape[1:3]):
     raise errors.UserError(
       f'{what} has images of {shape[1]}x{shape[2]} pixels; height and width '
-      f'must lie in {_MIN_SIDE}..{_MAX_SIDE}: crop or shrink them.'
+      f'must lie in {_MIN_SIDE}..{_MAX_SIDE}: {_how_to_resize(shape)}.'
     )
   if not np.isfinite(values).all():
     raise errors.UserError(
@@ -58,7 +71,8 @@ def check_same_shape(values, image_shape, *, what: str) -> None:
   if values.shape[1:] != image_shape:
     raise errors.UserError(
       f'{what} has images of {_pixels(values.shape[1:])} pixels but those of '
-      f'train have {_pixels(image_shape)}; all splits need the same.'
+      f'train have {_pixels(image_shape)}; all splits need the same'
+      f'{_how_to_order(values.shape, image_shape)}.'
     )
 
 
@@ -105,6 +119,35 @@ def check_labels(labels: Optional[np.ndarray], num: int, *, what: str) -> None:
     raise errors.UserError(
       f'labels of {what} have type {labels.dtype}; expected integers.'
     )
+
+
+def _how_to_reshape(shape):
+  side = math.isqrt(shape[1]) if len(shape) == 2 else 0
+  if side > 1 and side**2 == shape[1]:
+    return f'; if a row is an image, give x.reshape(-1, {side}, {side})'
+  if len(shape) == 2:
+    return '; if a row is an image, give x.reshape(-1, H, W)'
+  if len(shape) == 4 and shape[-1] in (3, 4):
+    return '; for colours, choose or mean a channel, as in x.mean(-1)'
+  return ''
+
+
+def _how_to_resize(shape):
+  num, height, width, _ = shape
+  if width > _MAX_SIDE and num == height:
+    return (
+      f'if these are {width} images of {num}x{height} pixels, the first axis '
+      f'must go through them, {_MOVE}'
+    )
+  is_small = min(height, width) < _MIN_SIDE
+  return 'enlarge them' if is_small else 'crop or shrink them'
+
+
+def _how_to_order(shape, image_shape):
+  """Whether images along the last axis would explain two shapes."""
+  if shape[0] == shape[1] == image_shape[0] and shape[2] != image_shape[1]:
+    return f'; if images lie along the last axis, the first is theirs, {_MOVE}'
+  return ''
 
 
 def _pixels(shape):

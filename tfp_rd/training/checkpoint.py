@@ -20,7 +20,13 @@ import tensorflow as tf
 from tfp_rd import errors
 from tfp_rd.model import variables as variables_lib
 
-__all__ = ['Checkpoints', 'read_weights', 'weights_sha256', 'write_weights']
+__all__ = [
+  'Checkpoints',
+  'last_step',
+  'read_weights',
+  'weights_sha256',
+  'write_weights',
+]
 
 _KEPT = 2
 # Beginning of the names of what players brought along.
@@ -63,9 +69,10 @@ class Checkpoints:
     """
     self._folder.mkdir(parents=True, exist_ok=True)
     _write(self._variables, self._path(step))
+    known_steps = _steps(self._folder)
     # Later ones could not be read, or training would be there.
-    past = [known for known in self._steps() if known <= step]
-    for old in {*self._steps()} - {*past[-_KEPT:]}:
+    past = [n for n in known_steps if n <= step]
+    for old in {*known_steps} - {*past[-_KEPT:]}:
       for file in self._folder.glob(f'ckpt-{old}.*'):
         file.unlink(missing_ok=True)
 
@@ -79,7 +86,7 @@ class Checkpoints:
       HeldBackError: A checkpoint is of another model, or another training, or
         this process may not read it.
     """
-    steps = self._steps()
+    steps = _steps(self._folder)
     while steps:
       step = steps.pop()
       try:
@@ -97,10 +104,10 @@ class Checkpoints:
   def _path(self, step):
     return self._folder / f'ckpt-{step}'
 
-  def _steps(self):
-    # The index is written last: without it there is no checkpoint.
-    names = (p.stem.split('-')[1] for p in self._folder.glob('ckpt-*.index'))
-    return sorted(int(name) for name in names if name.isdigit())
+
+def last_step(folder) -> int:
+  """Returns the step of the newest checkpoint in a folder, 0 for none."""
+  return max(_steps(pathlib.Path(folder)), default=0)
 
 
 def write_weights(model, path, *, players=()) -> None:
@@ -158,6 +165,12 @@ def weights_sha256(model) -> str:
     digest.update(f'{header}\n'.encode())
     digest.update(np.ascontiguousarray(value).tobytes())
   return digest.hexdigest()
+
+
+def _steps(folder):
+  # The index is written last: without it there is no checkpoint.
+  names = (p.stem.split('-')[1] for p in folder.glob('ckpt-*.index'))
+  return sorted(int(name) for name in names if name.isdigit())
 
 
 def _write(variables, path):

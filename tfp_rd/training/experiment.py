@@ -13,7 +13,7 @@ from tfp_rd.model import build, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
-from tfp_rd.training import checkpoint, loop, provenance, trainer
+from tfp_rd.training import ancestry, loop, provenance, trainer
 from tfp_rd.training import result as result_lib
 
 __all__ = ['execute', 'restore', 'restore_models']
@@ -40,6 +40,7 @@ def execute(
   Raises:
     UserError: Another process holds the run, or its images cannot be had.
     FloatingPointError: A term, which it names, stopped being finite.
+    Stopped: Ctrl-C, or what a command takes for it; a checkpoint is written.
     OSError: A file cannot be written.
   """
   config = run.config
@@ -50,8 +51,7 @@ def execute(
     if run.is_done:
       return _evaluate_again(run, data)
     program = _program(config, execution, data)
-    if config.parent:
-      _start_from_parent(run, program)
+    origin = ancestry.start(run, program) if config.parent else None
     state, _ = trainer.train(
       program,
       trainer.make_inputs(
@@ -70,6 +70,7 @@ def execute(
       ),
       run_dir=run.path,
       owner=config.digest,
+      origin=origin,
       on_progress=on_progress,
       on_warning=on_warning,
     )
@@ -124,19 +125,8 @@ def restore_models(
 
 def _restore(run):
   model = _build(run.config, tuple(run.result['image_shape']), images=None)
-  _read_kept(run, model)
+  ancestry.read_kept(run, model)
   return model
-
-
-def _read_kept(run, model):
-  """Gives a model the weights that a finished run's result is of."""
-  checkpoint.read_weights(model, run.path / 'checkpoint' / 'kept')
-  expected = run.result['weights_sha256']
-  if expected not in (None, checkpoint.weights_sha256(model)):
-    raise errors.HeldBackError(
-      f'{run.path} has other weights than those of its result; put these back, '
-      'or remove its result.json to train it again.'
-    )
 
 
 def _refuse_without_weights(run):
@@ -156,19 +146,6 @@ def _evaluate_again(run, data):
     return run.result
   provenance.check_images(run, provenance.digest_of_splits(data))
   return result_lib.extend(run, _restore(run), data)
-
-
-def _start_from_parent(run, program):
-  """Gives a program at step 0 the weights of the run's parent."""
-  parent = run_lib.parent_of(run)
-  if parent is None:
-    raise errors.UserError(
-      f'{run.path.name} starts from the run {run.config.parent}, which has no '
-      f'result in {run.path.parent}; train it there first.'
-    )
-  _read_kept(parent, program.model)
-  if program.average is not None:
-    program.average.restart()
 
 
 @functools.lru_cache(maxsize=1)

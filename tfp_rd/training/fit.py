@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Optional, Union
 
 from tfp_rd import config as config_lib
 from tfp_rd.network import initial
-from tfp_rd.run import sealed
 from tfp_rd.training import arguments, checkpoint, loop, trainer
 from tfp_rd.training import claim as claim_lib
 
@@ -71,7 +70,9 @@ def fit(
       `Dataset` that says so, and drawn anew at every use.
     seed: An integer or a pair, from which all randomness follows.
     run_dir: Folder for checkpoints and `metrics.csv`; the same call goes on
-      from what is there.  `None` keeps nothing.
+      from what is there, and so does one with a larger `num_steps` once that is
+      finished, optimiser included, its learning rate that of the larger number.
+      `None` keeps nothing.
     resume: Go on in `run_dir` though the model has other initial weights than
       it had there, as an unseeded tf_keras model has in another process.
     parts: Which part or parts move, as in `('marginal',)`; the others, and what
@@ -91,6 +92,8 @@ def fit(
     FloatingPointError: A term stopped being finite; the error names it.  The
       model then has the weights that were best on validation, if there are
       any, and the last checkpoint is good.
+    KeyboardInterrupt: Ctrl-C; in `run_dir` a checkpoint has been written, and
+      the model has the weights that are best so far.
   """
   objective = arguments.read_objective(objective)
   training, execution = arguments.read_settings(
@@ -137,16 +140,15 @@ def fit(
     'labels': claim_lib.digest_of(inputs.labels),
     'validation': claim_lib.digest_of(validation),
   }
-  if run_dir is not None:
-    if not (pathlib.Path(run_dir) / claim_lib.NAME).exists():
-      # What the first step refuses is refused before anything is written.
-      program.trace(inputs)
-    claim_lib.claim(
-      run_dir,
-      settings,
-      weights_sha256=checkpoint.weights_sha256(program.model),
-      resume=resume,
-    )
+  if not claim_lib.is_claimed(run_dir):
+    # What the first step refuses is refused before anything is written.
+    program.trace(inputs)
+  claim = claim_lib.claim(
+    run_dir,
+    settings,
+    weights_sha256=checkpoint.weights_sha256(program.model),
+    resume=resume,
+  )
   _, metrics = trainer.train(
     program,
     inputs,
@@ -155,7 +157,8 @@ def fit(
     execution=execution,
     validation=validation,
     run_dir=run_dir,
-    owner=sealed.digest(settings),
+    owner=claim.owner,
+    origin=claim.origin,
     on_progress=on_progress,
     on_warning=on_warning,
   )

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: calls the compiled program, validates and saves."""
 
-import dataclasses
 import math
 import pathlib
+import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -14,13 +14,14 @@ from tfp_rd import errors
 from tfp_rd.model import evaluation
 from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
+from tfp_rd.run import interruption
 from tfp_rd.training import folder
 from tfp_rd.training import inputs as inputs_lib
+from tfp_rd.training import schedule as schedule_lib
 from tfp_rd.training import selection as selection_lib
 
 __all__ = [
   'OnProgress',
-  'Schedule',
   'State',
   'check_precision',
   'score_fn',
@@ -40,42 +41,6 @@ _FASTER = ('avx512_bf16', 'amx_bf16')
 _CPU = pathlib.Path('/proc/cpuinfo')
 
 OnProgress = Callable[[int, int, Mapping[str, float]], Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-  """When something happens.
-
-  Attributes:
-    num_steps: Where training ends.
-    validate_every: Steps between validations; 0 for none.
-    checkpoint_every: Steps between checkpoints; 0 for one at the end.
-    steps_per_call: Steps of one call at the most.
-  """
-
-  num_steps: int
-  validate_every: int = 100
-  checkpoint_every: int = 500
-  steps_per_call: int = 50
-
-  def next_stop(self, step: int) -> int:
-    """Returns the step at which the next call ends."""
-    stops = [self.num_steps, step + self.steps_per_call]
-    for every in (self.validate_every, self.checkpoint_every):
-      if every:
-        stops.append((step // every + 1) * every)
-    return min(stops)
-
-  def is_validation(self, step: int) -> bool:
-    """Whether the weights are validated at this step."""
-    return bool(self.validate_every) and (
-      step % self.validate_every == 0 or step == self.num_steps
-    )
-
-  def is_checkpoint(self, step: int) -> bool:
-    """Whether a checkpoint is written at this step."""
-    every = self.checkpoint_every
-    return step == self.num_steps or bool(every and step % every == 0)
 
 
 class State(tf.Module):
@@ -133,11 +98,12 @@ def check_precision(dtype: str) -> None:
 def train_program(
   state: State,
   inputs: inputs_lib.Inputs,
-  schedule: Schedule,
+  schedule: schedule_lib.Schedule,
   *,
   objective,
   validation=None,
   run_dir=None,
+  origin: Optional[folder.Origin] = None,
   on_progress: OnProgress = lambda step, num_steps, metrics: None,
   on_warning: Callable[[str], Any] = lambda sentence: None,
 ) -> list[Mapping[str, float]]:
@@ -150,42 +116,85 @@ def train_program(
     objective: Scores the weights on validation, at its own beta.
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
+    origin: The finished training with fewer steps that this one goes on from.
     on_progress: Called with the step, the number of steps and the metrics.
     on_warning: Called with a sentence when a file cannot be read.
 
   Returns:
-    The metrics, one mapping a call.
+    The metrics, one mapping for each row of the schedule.
 
   Raises:
     FloatingPointError: A term stopped being finite.
+    Stopped: Ctrl-C, or what a command takes for it; a checkpoint is written.
     OSError: A file cannot be written.
   """
-  program = state.program
-  files = folder.Folder(run_dir, state, on_warning)
+  files = folder.Folder(run_dir, state, on_warning, origin=origin)
   metrics = files.restore()
   # The same draws at every validation, and none that training sees.
   score = score_fn(
-    program.movable,
+    state.program.movable,
     objective,
     validation,
     seed=initial.fold_in(inputs.seed, -2),
   )
+  if int(state.program.step) < schedule.num_steps:
+    # While it is traced nothing is lost, so that a stop ends it at once.
+    state.program.trace(inputs)
   try:
-    while (step := int(program.step)) < schedule.num_steps:
-      start = time.monotonic()
-      row = program.run(inputs, schedule.next_stop(step) - step)
-      step = int(program.step)
-      row = {'step': step, **row}
-      if schedule.is_validation(step):
-        row['validation_score'] = state.selection.offer(step, score)
-      state.seconds.assign_add(time.monotonic() - start)
-      metrics.append(row)
-      files.write(metrics, save=schedule.is_checkpoint(step))
-      on_progress(step, schedule.num_steps, row)
+    with interruption.postponed() as request:
+      _take_rows(
+        state,
+        inputs,
+        schedule,
+        files=files,
+        metrics=metrics,
+        score=score,
+        on_row=on_progress,
+        request=request,
+      )
   finally:
     # After a divergence too, which leaves weights that are not finite.
     state.selection.take()
   return metrics
+
+
+def _take_rows(
+  state, inputs, schedule, *, files, metrics, score, on_row, request
+):
+  """Takes the steps that are left, call by call, and appends to `metrics`."""
+  program = state.program
+  pace = schedule_lib.Pace(schedule.checkpoint_seconds)
+  while (step := int(program.step)) < schedule.num_steps:
+    start, row_end = time.monotonic(), schedule.next_row(step)
+    means = program.run(inputs, pace.num_steps(row_end - step), goes_on=True)
+    first, step = step, int(program.step)
+    pace.took(step - first, time.monotonic() - start)
+    if is_whole := step == row_end:
+      metrics.append(_end_row(state, schedule, step, means, score))
+    state.seconds.assign_add(time.monotonic() - start)
+    if is_whole:
+      files.write(metrics)
+    if step == schedule.num_steps or pace.is_due(at_row=is_whole):
+      files.save(metrics)
+      pace.saved()
+    try:
+      if is_whole:
+        on_row(step, schedule.num_steps, metrics[-1])
+      request.check()
+    except KeyboardInterrupt as e:
+      files.save(metrics)
+      kept = files.describe(step, schedule.num_steps)
+      number = getattr(e, 'number', signal.SIGINT)
+      raise interruption.Stopped(kept, number=number) from None
+
+
+def _end_row(state, schedule, step, means, score):
+  """Returns the row of metrics that has just become whole."""
+  state.program.begin_row()
+  if not schedule.is_validation(step):
+    return {'step': step, **means}
+  best = state.selection.offer(step, score)
+  return {'step': step, **means, 'validation_score': best}
 
 
 def score_fn(movable, objective, validation, *, seed):

@@ -82,6 +82,11 @@ class Program(tf.Module):
     # One compiled evaluation serves all validations, betas and runs.
     self.movable = movable_model.MovableModel(model)
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name='step')
+    columns = terms_lib.columns(self.players.records)
+    self._columns = (*columns, *objective.metric_names)
+    # Of the present row of metrics, and its steps: a row is the same, bit for
+    # bit, however many calls it takes.
+    self.sums = tf.Variable(tf.zeros([len(self._columns) + 1]), trainable=False)
     self.batch_size = batch_size
     self.steps_per_call = steps_per_call
     self._dynamic = dynamic
@@ -95,44 +100,48 @@ class Program(tf.Module):
     )
 
   def run(
-    self, inputs: inputs_lib.Inputs, num_steps: int
+    self, inputs: inputs_lib.Inputs, num_steps: int, *, goes_on: bool = False
   ) -> Mapping[str, float]:
     """Takes steps, at most `steps_per_call`, and stops before a NaN spreads.
 
     Args:
       inputs: What the run brings.
       num_steps: Steps to take.
+      goes_on: Whether the means are of all steps since `begin_row`.
 
     Returns:
-      Means over the steps taken: `rate_nats`, `distortion_nats`, `elbo_nats`,
+      Means over the steps: `rate_nats`, `distortion_nats`, `elbo_nats`,
       `loss`, the two log-densities of z, and the objective's own metrics.
 
     Raises:
       FloatingPointError: A term stopped being finite; names it and the step.
     """
-    terms, means = self._run(inputs, tf.constant(num_steps, tf.int32))
+    terms, means = self._run(
+      inputs, tf.constant(num_steps, tf.int32), tf.constant(value=goes_on)
+    )
     names = terms_lib.names(self.players.records)
-    bad = [k for k in names if not tf.math.is_finite(terms[k])]
-    if bad:
+    if bad := [k for k in names if not tf.math.is_finite(terms[k])]:
       raise FloatingPointError(
         f'{bad[0]} stopped being finite at step {int(self.step) - 1}: it is '
         f'{float(terms[bad[0]])}.'
       )
     return {name: float(value) for name, value in means.items()}
 
-  def trace(self, inputs: inputs_lib.Inputs) -> None:
-    """Traces the step, which refuses what it cannot train; moves nothing.
+  def begin_row(self) -> None:
+    """Forgets the steps that the means were of."""
+    self.sums.assign(tf.zeros_like(self.sums))
 
-    Args:
-      inputs: What the run brings.
+  def trace(self, inputs: inputs_lib.Inputs) -> None:
+    """Traces the step, as `run` needs it; moves nothing.
 
     Raises:
       UserError: The loss depends on variables that nobody owns, or losses or
         metrics are not those that the objective names.
     """
-    self._run.get_concrete_function(inputs, tf.constant(1, tf.int32))
+    steps, goes_on = tf.constant(1, tf.int32), tf.constant(value=False)
+    self._run.get_concrete_function(inputs, steps, goes_on)
 
-  def _run_steps(self, inputs, num_steps):
+  def _run_steps(self, inputs, num_steps, goes_on=None):
     first = self.step.read_value()
     indices = epoch.batch_indices(
       inputs.seed,
@@ -141,8 +150,6 @@ class Program(tf.Module):
       batch_size=self.batch_size,
       num_examples=inputs.images.shape[0],
     )
-    players = self.players.records
-    columns = (*terms_lib.columns(players), *self.objective.metric_names)
 
     def take_step(n, terms, sums):
       del terms
@@ -151,19 +158,24 @@ class Program(tf.Module):
       sums = {k: sums[k] + metrics[k] for k in sums}
       return n + 1, terms, sums
 
-    def goes_on(n, terms, _):
+    def is_left(n, terms, _):
       # An objective's own metrics may be infinite.
       finite = tf.reduce_all(tf.math.is_finite(list(terms.values())))
       return (n < num_steps) & finite
 
-    zeros = (
-      dict.fromkeys(names, tf.zeros([]))
-      for names in (terms_lib.names(players), columns)
-    )
+    sums = tf.zeros(self.sums.shape)
+    if goes_on is not None:  # Else by itself, as in an exported program.
+      sums = tf.where(goes_on, self.sums, sums)
+    *sums, before = tf.unstack(sums)
+    sums = dict(zip(self._columns, sums, strict=True))
+    zeros = dict.fromkeys(terms_lib.names(self.players.records), tf.zeros([]))
     taken, terms, sums = tf.while_loop(
-      goes_on, take_step, (0, *zeros), parallel_iterations=1
+      is_left, take_step, (0, zeros, sums), parallel_iterations=1
     )
-    return terms, {k: v / tf.cast(taken, v.dtype) for k, v in sums.items()}
+    steps = before + tf.cast(taken, before.dtype)
+    if goes_on is not None:
+      self.sums.assign(tf.stack([*(sums[k] for k in self._columns), steps]))
+    return terms, {k: v / steps for k, v in sums.items()}
 
   def _take_step(self, inputs, indices):
     """Moves every player once; returns what must be finite, and the metrics."""
@@ -233,6 +245,5 @@ def _named(module, variables):
 
 def _fixed(model, parts):
   """Returns the variables of the parts that do not move."""
-  if not parts:
-    return ()
-  return variables_lib.outside(movable_model.parts_of(model), parts)
+  known = movable_model.parts_of(model)
+  return variables_lib.outside(known, parts) if parts else ()

@@ -3,12 +3,13 @@
 
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from tfp_rd import config as config_lib
 from tfp_rd.network import initial
+from tfp_rd.training import folder as folder_lib
 from tfp_rd.training import inputs as inputs_lib
-from tfp_rd.training import loop, requirements, tensorboard
+from tfp_rd.training import loop, requirements, schedule, tensorboard
 from tfp_rd.training import program as program_lib
 
 __all__ = ['make_inputs', 'make_program', 'train']
@@ -95,6 +96,7 @@ def train(
   validation,
   run_dir,
   owner: str,
+  origin: Optional[folder_lib.Origin] = None,
   on_progress: loop.OnProgress,
   on_warning: Callable[[str], Any],
 ) -> tuple[loop.State, list]:
@@ -109,33 +111,36 @@ def train(
     validation: `[M, ...]` images, or `None`.
     run_dir: Folder of checkpoints and metrics, or `None`.
     owner: SHA-256 of what is trained, whose checkpoints alone are taken.
+    origin: The finished training with fewer steps that this one goes on from.
     on_progress: Called with the step, the number of steps and the metrics.
     on_warning: Called with a sentence when a file cannot be read.
 
   Returns:
     state: The kept weights in the model.
-    metrics: One mapping a call of the compiled loop.
+    metrics: One mapping a row of `metrics.csv`.
 
   Raises:
     FloatingPointError: A term stopped being finite.
+    Stopped: Ctrl-C, or what a command takes for it; a checkpoint is written.
     OSError: A file cannot be written.
   """
   if execution.tensorboard and run_dir is not None:
-    folder = pathlib.Path(run_dir) / 'tensorboard'
-    on_progress = tensorboard.writing(folder, on_progress)
+    summaries = pathlib.Path(run_dir) / 'tensorboard'
+    on_progress = tensorboard.writing(summaries, on_progress)
   state = loop.State(program, owner=owner)
   metrics = loop.train_program(
     state,
     inputs,
-    loop.Schedule(
+    schedule.Schedule(
       num_steps=training.num_steps,
       validate_every=0 if validation is None else training.validate_every,
-      checkpoint_every=execution.checkpoint_every,
+      checkpoint_seconds=execution.checkpoint_seconds,
       steps_per_call=execution.steps_per_call,
     ),
     objective=objective,
     validation=validation,
     run_dir=run_dir,
+    origin=origin,
     on_progress=on_progress,
     on_warning=on_warning,
   )
