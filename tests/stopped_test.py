@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -60,7 +59,8 @@ def test_typed_again_it_repeats_no_step_and_ends_bit_equal(
 ):
   assert call(*TRAIN, '--run_root=whole')[0] == 0
   calls.clear()
-  for stop in sorted(random.Random(number).sample(range(STEPS - 10), 3)):
+  # Within a row, at the end of one, and within one after others.
+  for stop in (1, 12, 27):
     # Calls begin at some steps alone: the next that does is stopped.
     calls.stops = dict.fromkeys(range(stop, STEPS), number)
     status, _, err = call(*TRAIN)
