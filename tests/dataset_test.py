@@ -237,7 +237,7 @@ def test_a_source_has_one_text():
   [
     ('templates(nose=0.1)', "no field 'nose'"),
     ('templates(0.1)', 'cannot be read'),
-    ('templates(noise=0.1', "mean 'templates'"),
+    ('templates(noise=0.1', "no '\\)' at its end"),
     ('template', "mean 'templates'"),
   ],
 )

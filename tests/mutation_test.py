@@ -239,6 +239,20 @@ MUTATIONS = (
     'wiring_test.py::test_a_folder_is_that_of_its_images',
   ),
   Mutation(
+    'a stop without a checkpoint',
+    'training/loop.py',
+    '      files.save(metrics)\n      kept =',
+    '      kept =',
+    'stopped_test.py::test_ctrl_c_in_a_callback_keeps_its_step',
+  ),
+  Mutation(
+    'metrics of the last call in place of the whole row',
+    'training/loop.py',
+    'goes_on=True',
+    'goes_on=False',
+    'stopped_test.py::test_numbers_do_not_depend_on_how_long_calls_are',
+  ),
+  Mutation(
     'standard errors divided by the root of the number of seeds',
     'curve/collection.py',
     '_mean([value.stderr_nats for value in values])',

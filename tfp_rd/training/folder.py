@@ -83,7 +83,8 @@ class Folder:
       rows = [row for row in rows if row['step'] <= step]
       if (_digest(rows) != self._state.metrics_sha256.numpy()).any():
         raise ValueError('its numbers are not those that were written')
-      return rows
+      # As they were, so that the file is written again bit for bit.
+      return [{**row, 'step': int(row['step'])} for row in rows]
     except Exception as e:  # Half a row, odd bytes, other columns, and more.
       self._on_warning(
         f'the metrics of {path} cannot be read ({e!s:.80}); those '
