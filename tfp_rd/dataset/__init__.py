@@ -11,15 +11,16 @@ import difflib
 import hashlib
 import importlib
 import pathlib
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
 from tfp_rd.dataset import images
-from tfp_rd.dataset.images import Dataset
+from tfp_rd.dataset.images import binarize, Dataset
 
 __all__ = [
   'Dataset',
+  'binarize',
   'canonical',
   'fingerprint',
   'fingerprint_if_any',
@@ -43,6 +44,15 @@ _FILES = {
   '.npz': 'tfp_rd.dataset.arrays',
   '.mat': 'tfp_rd.dataset.chardata',
 }
+
+
+class _Named(NamedTuple):
+  """What a `DataConfig` says, where nothing but its name is given."""
+
+  dataset: str
+  binarize: str = ''
+  fake_data: bool = False
+  sha256: str = ''
 
 
 def names() -> tuple[str, ...]:
@@ -78,9 +88,9 @@ def load(data, *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
-    data: A `DataConfig`; `data.dataset` is one of `names()`, a source with its
-      fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
-      Burda's chardata.mat.
+    data: A `DataConfig`, or the text of its `dataset` alone; that is one of
+      `names()`, a source with its fields, or the path of a user's .npz (see
+      `tfp_rd.dataset.arrays`) or of Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
       own default.  A set that is missing is downloaded to it.
 
@@ -96,6 +106,8 @@ def load(data, *, data_dir: str = '') -> Dataset:
   Takes seconds for sets of tensorflow-datasets, since every image is decoded;
   load once and keep the record.
   """
+  if isinstance(data, str):
+    data = _Named(data)
   module = _module(data.dataset)
   _check_binarize(data)
   if data.sha256 and data.sha256 != fingerprint(data.dataset):

@@ -9,15 +9,22 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tfp_rd import errors
+from tfp_rd.network.own_losses import is_tf_keras
 
 __all__ = [
   'is_keras_3',
   'is_tf_keras',
   'named',
+  'needs_weights',
   'outside',
   'refuse_hidden_variables',
   'trainable_variables',
 ]
+
+# Packages whose objects hold no network of a user's.
+_CLOSED = ('builtins', 'numpy', 'tensorflow', 'tensorflow_probability')
+# How deep attributes and containers are looked into.
+_DEPTH = 4
 
 
 def trainable_variables(module) -> tuple[tf.Variable, ...]:
@@ -109,12 +116,6 @@ def is_keras_3(value) -> bool:
   return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
 
 
-def is_tf_keras(value) -> bool:
-  """Whether a value is a layer or model of tf_keras."""
-  modules = {c.__module__.split('.')[0] for c in type(value).__mro__}
-  return 'tf_keras' in modules and hasattr(type(value), 'non_trainable_weights')
-
-
 def refuse_hidden_variables(part, role: str) -> None:
   """Finds networks that only a function's closure or globals know.
 
@@ -125,19 +126,71 @@ def refuse_hidden_variables(part, role: str) -> None:
   Raises:
     UserError: There is one; names it.
   """
-  owned = {id(v) for v in part.variables}
-  for module in (part, *part.submodules):
+  modules = (part, *part.submodules)
+  owned = {id(v) for v in (*modules, *part.variables)}
+  for module in modules:
+    _refuse_keras_3(module, role)
     for leaf in _attributes(module):
       for name, value in _captured(leaf):
-        hidden = is_keras_3(value) or any(
-          id(v) not in owned for v in _variables(value)
-        )
-        if hidden:
+        _refuse_keras_3(value, role)
+        if id(value) in owned:
+          continue
+        if needs_weights(value):
+          raise errors.UserError(
+            f'the {role} calls {name!r} inside of a function, a tf_keras model '
+            'without weights yet, which no tf.Module would find; give its '
+            'first layer an input_shape, and make it an attribute of a '
+            'tf.Module, or the part itself.'
+          )
+        if any(id(v) not in owned for v in _variables(value)):
           raise errors.UserError(
             f'the {role} hides the variables of {name!r} in a function, where '
             'no tf.Module finds them; make it a tf.Module, or a tf_keras '
             'model, that holds them as attributes.'
           )
+
+
+def needs_weights(value) -> bool:
+  """Whether a layer or model of tf_keras has weights to make still."""
+  if not is_tf_keras(value) or value.built:
+    return False
+  import tf_keras
+
+  # Layers without weights do not say how they are built.
+  plain = tf_keras.layers.Layer.build
+  return isinstance(value, tf_keras.Model) or type(value).build is not plain
+
+
+def _refuse_keras_3(value, role):
+  found = _keras_3_in(value)
+  if found is not None:
+    raise errors.UserError(
+      f'the {role} holds a Keras 3 model or layer ({type(found).__name__}), '
+      'whose variables no tf.Module sees; build it with tf_keras instead.'
+    )
+
+
+def _keras_3_in(value, depth=_DEPTH):
+  """Returns what is of Keras 3 among what a value holds, or `None`."""
+  if is_keras_3(value):
+    return value
+  is_elsewhere = depth < _DEPTH and isinstance(value, tf.Module)
+  if not depth or is_elsewhere or is_tf_keras(value):
+    return None
+  found = (_keras_3_in(v, depth - 1) for v in _inside(value))
+  return next((v for v in found if v is not None), None)
+
+
+def _inside(value):
+  """Returns items of a container, or attributes of an object of a user's."""
+  if isinstance(value, (list, tuple, set)):
+    return [*value]
+  if isinstance(value, dict):
+    return [*value.values()]
+  home = type(value).__module__.split('.')[0]
+  if home in _CLOSED or callable(value) and not isinstance(value, tf.Module):
+    return []
+  return [*getattr(value, '__dict__', {}).values()]
 
 
 def _attributes(module):

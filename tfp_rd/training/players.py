@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Optional
 
 import tensorflow as tf
 
@@ -77,6 +78,17 @@ class Players(tf.Module):
   def brought(self) -> dict[str, tf.Variable]:
     """Variables that are not the model's, as `players/NAME/...`."""
     return dict(self._brought)
+
+  def move_any(self, module, *, by: Optional[str] = None) -> bool:
+    """Whether a module has variables that move.
+
+    Args:
+      module: A `tf.Module`.
+      by: Name of the player who moves them; `None` for any.
+    """
+    chosen = [by] if by else self.optimizers
+    moved = {id(v) for n in chosen for v in self.optimizers[n].moved.values()}
+    return any(id(v) in moved for v in module.variables)
 
   @property
   def settings(self) -> dict[str, tuple]:
