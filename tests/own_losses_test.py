@@ -131,7 +131,7 @@ def marginal_of(name, net):
   return vamp.Vamp(net, start)
 
 
-def fit(model):
+def fit(model, num_steps=1):
   how = {'num_steps': num_steps, 'batch_size': 8, 'learning_rate': RATE}
   return tfp_rd.fit(model, bits(), **how)
 
@@ -222,36 +222,3 @@ def test_weights_shrink_over_many_steps_of_one_call():
   before = np.abs(net.layers[1].kernel).mean()
   fit(model, num_steps=120)
   assert np.abs(net.layers[1].kernel).mean() < before / 5
-
-
-def regularised(weight=1.0):
-  return tf_keras.Sequential(
-    [
-      layers.Flatten(input_shape=SHAPE),
-      layers.Dense(tfpl.MultivariateNormalTriL.params_size(2)),
-      tfpl.MultivariateNormalTriL(
-        2,
-        activity_regularizer=tfpl.KLDivergenceRegularizer(
-          normal(), use_exact_kl=True, weight=weight
-        ),
-      ),
-    ]
-  )
-
-
-def test_tfp_and_keras_count_the_divergence_twice():
-  net = regularised()
-  kl = tfd.kl_divergence(net(bits()), normal())
-  losses = [float(loss) for loss in net.losses]
-  assert len(losses) == 2
-  assert sum(losses) == pytest.approx(2 * np.mean(kl), rel=1e-5)
-
-
-def test_what_mends_a_trained_model_is_said_and_mends_it():
-  net = regularised()
-  sentence = r'KL term of its own.*set layer\.activity_regularizer = None'
-  with pytest.raises(tfp_rd.UserError, match=sentence):
-    tfp_rd.LatentVariableModel(net, normal(), decoder())
-  net.layers[-1].activity_regularizer = None
-  model = tfp_rd.LatentVariableModel(net, normal(), decoder())
-  assert 'regularization' not in fit(model).metrics[-1]

@@ -1,34 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of arguments: whole numbers, seeds, and the values of examples.
+"""Checks of seeds, and of the values of examples, by one sentence each.
 
-One file of checks for `fit`, `evaluate`, `draw` and `build`.  No TensorFlow
-here.
+For `fit`, `evaluate`, `draw` and `build` alike.  No TensorFlow here.
 """
 
-import types
 from typing import Any
 
 import numpy as np
 
-from tfp_rd import errors, field
+from tfp_rd import errors
 
-__all__ = ['check_bits', 'check_examples', 'seed', 'whole']
-
-
-def whole(name: str, value, *, least: int) -> int:
-  """Returns a whole number as an `int`.
-
-  Args:
-    name: The argument.
-    value: What was given; 100.0 is 100.
-    least: The least value.
-
-  Raises:
-    UserError: It is something else, or less.
-  """
-  record = types.SimpleNamespace(**{name: value})
-  field.check_whole(record, name, least=least)
-  return getattr(record, name)
+__all__ = ['check_bits', 'check_examples', 'seed']
 
 
 def seed(value) -> Any:
@@ -48,8 +30,9 @@ def seed(value) -> Any:
     array = np.empty([0])
   is_seed = array.dtype.kind in 'biu' and array.shape in ((), (2,))
   if not is_seed or (array >= 2**31).any() or (array < -(2**31)).any():
+    text = ' '.join(repr(value).split())
     raise errors.UserError(
-      f'seed is {value!r:.80}; expected a whole number from -2**31 to '
+      f'seed is {text:.80}; expected a whole number from -2**31 to '
       '2**31 - 1, or a pair of them.'
     )
   return tuple(array.tolist()) if array.shape else int(array)

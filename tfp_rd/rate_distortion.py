@@ -11,8 +11,8 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd import agreement, argument, errors
-from tfp_rd.network import convolutional, initial, own_losses
+from tfp_rd import agreement, argument, errors, field
+from tfp_rd.network import batch, initial, own_losses
 
 __all__ = ['Draws', 'as_examples', 'draw', 'refuse_curve']
 
@@ -82,8 +82,10 @@ def draw(
   """
   refuse_curve(model)
   if not tf.is_tensor(num_samples):
-    num_samples = argument.whole('num_samples', num_samples, least=1)
+    num_samples = field.whole('num_samples', num_samples, least=1)
   x = as_examples(x, model.dtype)
+  if tf.executing_eagerly():
+    argument.check_examples(x.numpy(), 'x')
   seeds = initial.split(argument.seed(seed), 3)
   encoder_seed, decoder_seed = seeds[1:] if training else (None, None)
   encoding = _encode(model, x, encoder_seed)
@@ -154,7 +156,7 @@ def as_examples(x, dtype) -> tf.Tensor:
 def _encode(model, x, seed):
   try:
     encoding = model.encoder(x, seed=seed)
-  except convolutional.ImageShapeError as e:
+  except batch.ShapeError as e:
     raise errors.UserError(str(e)) from e
   agreement.check_distribution(encoding, 'encoder')
   return encoding
@@ -164,11 +166,8 @@ def _decode(model, latent, x, seed):
   decoding = model.decoder(latent, seed=seed)
   agreement.check_distribution(decoding, 'decoder')
   agreement.check_decoding(decoding, x)
-  if tf.executing_eagerly():
-    values = x.numpy()
-    argument.check_examples(values, 'x')
-    if agreement.takes_bits(decoding):
-      argument.check_bits(values, 'x')
+  if tf.executing_eagerly() and agreement.takes_bits(decoding):
+    argument.check_bits(x.numpy(), 'x')
   return decoding
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import agreement, argument, errors, rate_distortion
+from tfp_rd import agreement, argument, errors, field, rate_distortion
 from tfp_rd import point as point_lib
 from tfp_rd.model import condition, examples, fingerprint
 from tfp_rd.network import initial
@@ -116,8 +116,8 @@ def evaluate_whole(
   """
   rate_distortion.refuse_curve(model)
   _refuse_several_betas(model)
-  num_samples = argument.whole('num_samples', num_samples, least=1)
-  batch_size = argument.whole('batch_size', batch_size, least=1)
+  num_samples = field.whole('num_samples', num_samples, least=1)
+  batch_size = field.whole('batch_size', batch_size, least=1)
   seed = initial.fold_in(argument.seed(seed), _EVALUATION)
   images = examples.as_array(images, model)
   images = np.asarray(rate_distortion.as_examples(images, model.dtype))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.network import initial
 
@@ -28,7 +27,7 @@ def as_array(examples, model, *, name: str = 'images'):
     UserError: The data set has no end or holds more than images; or they are
       a generator, a record of three splits, or several arrays.
   """
-  if isinstance(examples, dataset_lib.Dataset):
+  if hasattr(examples, 'evaluation_images'):
     raise errors.UserError(
       f'{name} is the data set {examples.name!r} of three splits; name one of '
       'them, as in data.test.'

@@ -21,13 +21,9 @@ import tensorflow as tf
 
 from tfp_rd.network import batch, gated, initial
 
-__all__ = ['Convolutions', 'Deconvolutions', 'ImageShapeError', 'WIDTHS']
+__all__ = ['Convolutions', 'Deconvolutions', 'WIDTHS']
 
 WIDTHS = {'small': (8, 16, 64), 'paper': (32, 64, 256)}
-
-
-class ImageShapeError(ValueError):
-  """Images have another shape than those that a network is for."""
 
 
 class Convolutions(tf.Module):
@@ -83,7 +79,7 @@ class Convolutions(tf.Module):
       `[..., F]`.
 
     Raises:
-      ImageShapeError: The images are of another shape.
+      ShapeError: The images are of another shape.
     """
     _check_shape(x, self._image_shape)
     h, leading = batch.flatten(tf.cast(x, self._dtype), 3)
@@ -182,11 +178,13 @@ def _check_shape(x, image_shape):
   ):
     expected = ', '.join(map(str, image_shape))
     mend = f'give images [..., {expected}], or build the model for theirs'
-    if shape.rank >= 2 and shape[-2:].is_compatible_with(image_shape[:2]):
+    has_channels = shape[-3:-1].is_compatible_with(image_shape[:2])
+    is_flat = shape.rank == 3 or not has_channels
+    if is_flat and shape[-2:].is_compatible_with(image_shape[:2]):
       mend = 'add the axis of channels, as in images[..., None]'
     elif shape[-1] == np.prod(image_shape):
       mend = f'reshape them, as in images.reshape(-1, {expected})'
-    raise ImageShapeError(
+    raise batch.ShapeError(
       f'images have shape {shape.as_list()} and the encoder is for '
       f'[..., {expected}], height, width and channels; {mend}.'
     )
