@@ -71,7 +71,7 @@ def check_codes(encoding, marginal) -> None:
       'the marginal; give both the same event shape, for a vector of '
       'independent dimensions by tfd.Independent or tfd.Sample.'
     )
-  if _is_point_mass(encoding) and _is_density(marginal):
+  if _is_point_mass(_inside(encoding)) and _is_density(_inside(marginal)):
     raise errors.UserError(
       f'the encoder is a point mass ({encoding.name}) and the marginal '
       f'{marginal.name} a density, so that log e(z|x) - log m(z) is no rate; '
@@ -151,12 +151,7 @@ def takes_bits(distribution) -> bool:
   Args:
     distribution: Any distribution, maybe wrapped in `tfd.Independent`.
   """
-  while isinstance(distribution, (*_WRAPPERS, tfd.MixtureSameFamily)):
-    distribution = (
-      distribution.components_distribution
-      if isinstance(distribution, tfd.MixtureSameFamily)
-      else distribution.distribution
-    )
+  distribution = _inside(distribution)
   return isinstance(distribution, tfd.Bernoulli) or bool(
     getattr(distribution, 'takes_bits', False)
   )
@@ -172,10 +167,20 @@ def _text(*shapes):
   return ' and '.join(texts).replace('None', '?')
 
 
+def _inside(distribution):
+  """Returns what is wrapped, or mixed: a distribution of the same values."""
+  while isinstance(distribution, (*_WRAPPERS, tfd.MixtureSameFamily)):
+    distribution = (
+      distribution.components_distribution
+      if isinstance(distribution, tfd.MixtureSameFamily)
+      else distribution.distribution
+    )
+  return distribution
+
+
 def _is_point_mass(distribution):
-  inner = (*_WRAPPERS, tfd.TransformedDistribution)
-  while isinstance(distribution, inner):
-    distribution = distribution.distribution
+  while isinstance(distribution, tfd.TransformedDistribution):
+    distribution = _inside(distribution.distribution)
   return isinstance(distribution, (tfd.Deterministic, tfd.VectorDeterministic))
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import errors
-from tfp_rd.model import constant, variables
+from tfp_rd.model import constant, keras_3, variables
 from tfp_rd.network import batch
 
 __all__ = ['as_part']
@@ -103,7 +103,7 @@ def as_part(part, role: str):
   Raises:
     UserError: It cannot be one, or would train wrongly.
   """
-  if variables.is_keras_3(part):
+  if keras_3.is_one(part):
     raise errors.UserError(
       f'the {role} is a Keras 3 model ({type(part).__name__}), whose variables '
       'no tf.Module sees; build it with tf_keras instead.'

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tfp_rd import errors
+from tfp_rd.model import keras_3
 from tfp_rd.network.own_losses import is_tf_keras
 
 __all__ = [
-  'is_keras_3',
   'is_tf_keras',
   'named',
   'needs_weights',
@@ -20,11 +20,6 @@ __all__ = [
   'refuse_hidden_variables',
   'trainable_variables',
 ]
-
-# Packages whose objects hold no network of a user's.
-_CLOSED = ('builtins', 'numpy', 'tensorflow', 'tensorflow_probability')
-# How deep attributes and containers are looked into.
-_DEPTH = 4
 
 
 def trainable_variables(module) -> tuple[tf.Variable, ...]:
@@ -111,11 +106,6 @@ def _rank(path):
   return sum(p.startswith('_') for p in path), len(path), path
 
 
-def is_keras_3(value) -> bool:
-  """Whether a value is of Keras 3, whose variables no tf.Module sees."""
-  return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
-
-
 def refuse_hidden_variables(part, role: str) -> None:
   """Finds networks that only a function's closure or globals know.
 
@@ -129,10 +119,10 @@ def refuse_hidden_variables(part, role: str) -> None:
   modules = (part, *part.submodules)
   owned = {id(v) for v in (*modules, *part.variables)}
   for module in modules:
-    _refuse_keras_3(module, role)
+    keras_3.refuse(module, role)
     for leaf in _attributes(module):
       for name, value in _captured(leaf):
-        _refuse_keras_3(value, role)
+        keras_3.refuse(value, role)
         if id(value) in owned:
           continue
         if needs_weights(value):
@@ -161,38 +151,6 @@ def needs_weights(value) -> bool:
   return isinstance(value, tf_keras.Model) or type(value).build is not plain
 
 
-def _refuse_keras_3(value, role):
-  found = _keras_3_in(value)
-  if found is not None:
-    raise errors.UserError(
-      f'the {role} holds a Keras 3 model or layer ({type(found).__name__}), '
-      'whose variables no tf.Module sees; build it with tf_keras instead.'
-    )
-
-
-def _keras_3_in(value, depth=_DEPTH):
-  """Returns what is of Keras 3 among what a value holds, or `None`."""
-  if is_keras_3(value):
-    return value
-  is_elsewhere = depth < _DEPTH and isinstance(value, tf.Module)
-  if not depth or is_elsewhere or is_tf_keras(value):
-    return None
-  found = (_keras_3_in(v, depth - 1) for v in _inside(value))
-  return next((v for v in found if v is not None), None)
-
-
-def _inside(value):
-  """Returns items of a container, or attributes of an object of a user's."""
-  if isinstance(value, (list, tuple, set)):
-    return [*value]
-  if isinstance(value, dict):
-    return [*value.values()]
-  home = type(value).__module__.split('.')[0]
-  if home in _CLOSED or callable(value) and not isinstance(value, tf.Module):
-    return []
-  return [*getattr(value, '__dict__', {}).values()]
-
-
 def _attributes(module):
   """Yields what a module holds that `tf.Module` would not look into."""
   for value in vars(module).values():
@@ -206,7 +164,7 @@ def _attributes(module):
 
 def _captured(value, depth=3):
   """Yields (name, object) for all that a callable reaches outside itself."""
-  if is_keras_3(value):
+  if keras_3.is_one(value):
     yield type(value).__name__, value
   elif callable(value) and depth and not isinstance(value, (type, tf.Module)):
     for name, captured in _reach(value).items():
@@ -231,7 +189,16 @@ def _reach(value):
   loaded = [
     i.argval for i in dis.get_instructions(code) if i.opname == 'LOAD_GLOBAL'
   ]
-  return {**{n: known[n] for n in loaded if n in known}, **held}
+  loaded = {n: known[n] for n in loaded if n in known}
+  return {**loaded, **_defaults(value), **held}
+
+
+def _defaults(function):
+  """Returns the default values of a function's arguments, by name."""
+  values = function.__defaults__ or ()
+  names = function.__code__.co_varnames[: function.__code__.co_argcount]
+  by_place = zip(names[len(names) - len(values) :], values, strict=True)
+  return {**dict(by_place), **(function.__kwdefaults__ or {})}
 
 
 def _is_filled(cell):
