@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 from tfp_rd import errors
 from tfp_rd.model import constant, keras_3, variables
 from tfp_rd.network import batch
+from tfp_rd.network.own_losses import is_keras_3, is_tf_keras
 
 __all__ = ['as_part']
 
@@ -71,11 +72,11 @@ class _KerasAdapter(tf.Module):
     known = getattr(self.model, 'input_shape', None)
     if not isinstance(known, tuple):
       return x.shape[1:]
-    found = x.shape[-len(known[1:]) :]
+    found = tf.TensorShape(x.shape[-len(known[1:]) :])
     if not found.is_compatible_with(known[1:]):
       raise errors.UserError(
         f'the {self._role} is a tf_keras model for inputs of shape '
-        f'{list(known[1:])}, and its input has shape {x.shape.as_list()}; give '
+        f'{list(known[1:])}, and its input has shape {list(x.shape)}; give '
         'it what it is for, or another model.'
       )
     return known[1:]
@@ -103,7 +104,7 @@ def as_part(part, role: str):
   Raises:
     UserError: It cannot be one, or would train wrongly.
   """
-  if keras_3.is_one(part):
+  if is_keras_3(part):
     raise errors.UserError(
       f'the {role} is a Keras 3 model ({type(part).__name__}), whose variables '
       'no tf.Module sees; build it with tf_keras instead.'
@@ -114,7 +115,7 @@ def as_part(part, role: str):
         f'the {role} is a distribution; give a callable that returns one.'
       )
     part = _Constant(part)
-  elif variables.is_tf_keras(part):
+  elif is_tf_keras(part):
     _refuse_keras_marginal(part, role)
     _refuse_unbuilt(part, role)
     part = _KerasAdapter(part, role)
@@ -125,6 +126,7 @@ def as_part(part, role: str):
     )
   elif not (isinstance(part, tf.Module) and _ASKED[role] <= _keywords(part)):
     part = _Adapter(part)
+  _refuse_keras_3(part, role)
   variables.refuse_hidden_variables(part, role)
   _refuse_mirrored(part, role)
   _refuse_own_losses(part, role)
@@ -140,6 +142,12 @@ def _refuse_keras_marginal(model, role):
       'are tf.Variable or tfp.util.TransformedVariable, or a tf.Module that is '
       'called without arguments.'
     )
+
+
+def _refuse_keras_3(part, role):
+  reached = (value for _, value in variables.captured(part))
+  for value in (part, *part.submodules, *reached):
+    keras_3.refuse(value, role)
 
 
 def _refuse_mirrored(part, role):

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers and models of Keras 3, whose variables no tf.Module sees."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from tfp_rd import errors
-from tfp_rd.network.own_losses import is_tf_keras
+from tfp_rd.network.own_losses import is_keras_3, is_tf_keras
 
-__all__ = ['is_one', 'refuse']
+__all__ = ['refuse']
 
 # Packages whose objects hold no network of a user's.
 _CLOSED = ('builtins', 'numpy', 'tensorflow', 'tensorflow_probability')
 # How deep attributes and containers are looked into.
 _DEPTH = 4
-
-
-def is_one(value: Any) -> bool:
-  """Whether a value is of Keras 3."""
-  return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
 
 
 def refuse(value, role: str) -> None:
@@ -41,7 +34,7 @@ def refuse(value, role: str) -> None:
 
 def _found_in(value, depth=_DEPTH):
   """Returns what is of Keras 3 among what a value holds, or `None`."""
-  if is_one(value):
+  if is_keras_3(value):
     return value
   is_elsewhere = depth < _DEPTH and isinstance(value, tf.Module)
   if not depth or is_elsewhere or is_tf_keras(value):

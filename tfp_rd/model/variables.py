@@ -4,16 +4,16 @@
 import dis
 import functools
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_rd import errors
-from tfp_rd.model import keras_3
-from tfp_rd.network.own_losses import is_tf_keras
+from tfp_rd.network.own_losses import is_keras_3, is_tf_keras
 
 __all__ = [
-  'is_tf_keras',
+  'captured',
   'named',
   'needs_weights',
   'outside',
@@ -116,28 +116,34 @@ def refuse_hidden_variables(part, role: str) -> None:
   Raises:
     UserError: There is one; names it.
   """
-  modules = (part, *part.submodules)
-  owned = {id(v) for v in (*modules, *part.variables)}
-  for module in modules:
-    keras_3.refuse(module, role)
+  owned = {id(v) for v in (part, *part.submodules, *part.variables)}
+  for name, value in captured(part):
+    if id(value) in owned:
+      continue
+    if needs_weights(value):
+      raise errors.UserError(
+        f'the {role} calls {name!r} inside of a function, a tf_keras model '
+        'without weights yet, which no tf.Module would find; give its first '
+        'layer an input_shape, and make it an attribute of a tf.Module, or the '
+        'part itself.'
+      )
+    if any(id(v) not in owned for v in _variables(value)):
+      raise errors.UserError(
+        f'the {role} hides the variables of {name!r} in a function, where no '
+        'tf.Module finds them; make it a tf.Module, or a tf_keras model, that '
+        'holds them as attributes.'
+      )
+
+
+def captured(part) -> Iterator[tuple[str, Any]]:
+  """Yields what functions of a part reach outside themselves, with its name.
+
+  Args:
+    part: A `tf.Module`.
+  """
+  for module in (part, *part.submodules):
     for leaf in _attributes(module):
-      for name, value in _captured(leaf):
-        keras_3.refuse(value, role)
-        if id(value) in owned:
-          continue
-        if needs_weights(value):
-          raise errors.UserError(
-            f'the {role} calls {name!r} inside of a function, a tf_keras model '
-            'without weights yet, which no tf.Module would find; give its '
-            'first layer an input_shape, and make it an attribute of a '
-            'tf.Module, or the part itself.'
-          )
-        if any(id(v) not in owned for v in _variables(value)):
-          raise errors.UserError(
-            f'the {role} hides the variables of {name!r} in a function, where '
-            'no tf.Module finds them; make it a tf.Module, or a tf_keras '
-            'model, that holds them as attributes.'
-          )
+      yield from _captured(leaf)
 
 
 def needs_weights(value) -> bool:
@@ -164,7 +170,7 @@ def _attributes(module):
 
 def _captured(value, depth=3):
   """Yields (name, object) for all that a callable reaches outside itself."""
-  if keras_3.is_one(value):
+  if is_keras_3(value):
     yield type(value).__name__, value
   elif callable(value) and depth and not isinstance(value, (type, tf.Module)):
     for name, captured in _reach(value).items():

@@ -9,7 +9,12 @@ from collections.abc import Collection
 
 import tensorflow as tf
 
-__all__ = ['is_tf_keras', 'of', 'outermost']
+__all__ = ['is_keras_3', 'is_tf_keras', 'of', 'outermost']
+
+
+def is_keras_3(value) -> bool:
+  """Whether a value is of Keras 3, whose variables no tf.Module sees."""
+  return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
 
 
 def is_tf_keras(value) -> bool:
