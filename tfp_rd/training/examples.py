@@ -9,6 +9,8 @@ from tfp_rd import argument, errors
 from tfp_rd import dataset as dataset_lib
 from tfp_rd.model import examples as examples_lib
 from tfp_rd.model import movable_model
+from tfp_rd.model.conditional_model import ConditionalModel
+from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = ['Examples', 'read', 'trace']
 
@@ -88,7 +90,7 @@ def trace(program, inputs, examples: Examples) -> None:
 
 
 def _at_one_beta(model):
-  if not hasattr(model, 'trainable_variables'):
+  if not isinstance(model, (LatentVariableModel, ConditionalModel)):
     raise errors.UserError(
       f'the model is a {type(model).__name__}; give a '
       'tfp_rd.LatentVariableModel, or a tfp_rd.ConditionalModel, first.'
