@@ -82,8 +82,8 @@ def check_bits(values: np.ndarray, name: str, *, may_be_dynamic=False) -> None:
     return
   low, high = float(np.min(values)), float(np.max(values))
   raise errors.UserError(
-    f'the values of {name} go from {low:g} to {high:g}, such as '
-    f'{float(values[~is_bit][0]):g}, and the decoder is a distribution of '
+    f'the values of {name} go from {low:.4g} to {high:.4g}, such as '
+    f'{float(values[~is_bit][0]):.4g}, and the decoder is a distribution of '
     f'bits, 0 and 1; {_mend(low, high, name, may_be_dynamic)}.'
   )
 
