@@ -200,8 +200,8 @@ class Program(tf.Module):
         training=True,
         rate=self.objective.rate,
       )
-      losses = self.objective.losses(draws, context)
-      terms_lib.check_metrics(self.objective, losses.metrics)
+      losses = self.objective.as_traced().losses(draws, context)
+      terms_lib.check_losses(self.objective, losses)
       losses = added_losses.add(losses, draws, self.players, self.model)
     self.takes_bits = agreement.takes_bits(draws.decoding)
     if self.players.move_any(movable_model.parts_of(self.model)['encoder']):
