@@ -12,6 +12,7 @@ import tf_keras
 from door_models import (
   decoder,
   DOORS,
+  evaluate,
   fit,
   gaussian,
   model,
@@ -75,6 +76,18 @@ def test_an_unbuilt_network_in_a_closure():
 
 def calls(net):
   return lambda z: pixels(net(z))
+
+
+@pytest.mark.parametrize('door', [fit, evaluate])
+def test_an_unbuilt_layer_that_a_module_holds_is_built_and_trained(door):
+  encoder = of_pixels(gaussian)
+  encoder.net = tf_keras.layers.Dense(2)
+  door(model(encoder))
+  assert encoder.net.kernel.shape == (12, 2)
+  before = encoder.net.kernel.numpy()
+  assert (before != 0).all()
+  fit(model(encoder))
+  assert (encoder.net.kernel.numpy() != before).any()
 
 
 class Holds(tf.Module):
