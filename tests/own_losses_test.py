@@ -216,6 +216,25 @@ def test_a_network_in_a_module_counts_once_and_a_second_training_too():
     tfp_rd.evaluate(model, bits())
 
 
+class CalledOutOfTraining(Held):
+  """Calls its network in evaluations alone, which leave a loss there."""
+
+  def __call__(self, x, seed=None):
+    h = tf.reshape(x, [-1, 12])[:, :4]
+    if seed is None:
+      h = self.net(h)
+    return tfpl.IndependentNormal.new(h, 2)
+
+
+def test_what_another_graph_has_left_is_no_loss():
+  net = layers.Dense(4, activity_regularizer=L2)
+  part = CalledOutOfTraining(net)
+  model = tfp_rd.LatentVariableModel(part, normal(), decoder())
+  tfp_rd.evaluate(model, bits())
+  assert net.losses
+  assert 'regularization' not in fit(model).metrics[-1]
+
+
 def functional_encoder():
   x = tf_keras.Input(SHAPE)
   h = layers.Dense(4)(layers.Flatten()(x))
