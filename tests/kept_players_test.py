@@ -113,7 +113,7 @@ def test_players_are_the_same_after_a_cut(tmp_path):
       raise Stop
 
   run = directory.create_run(tmp_path / 'cut', config())
-  execution = config_lib.Execution(steps_per_call=EVERY, checkpoint_every=EVERY)
+  execution = config_lib.Execution(steps_per_call=EVERY, checkpoint_seconds=0)
   with pytest.raises(Stop):
     experiment.execute(run, execution, on_progress=stop)
   experiment.execute(run, execution)

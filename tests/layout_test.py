@@ -31,11 +31,12 @@ LIGHT_FOLDERS = (
   *('cli', 'curve', 'information', 'objective', 'report', 'run'),
   'source',
 )
-HEAVY_IN_ROOT = ('tfp_rd.rate_distortion',)
+HEAVY_IN_ROOT = ('tfp_rd.agreement', 'tfp_rd.rate_distortion')
 # What every folder may use.
 ROOT_FILES = {
-  *('__init__', '__main__', 'architecture', 'config', 'errors', 'estimate'),
-  *('field', 'point', 'rate_distortion', 'record_text', 'version'),
+  *('__init__', '__main__', 'agreement', 'architecture', 'argument', 'config'),
+  *('errors', 'estimate', 'field', 'point', 'rate_distortion', 'record_text'),
+  'version',
 }
 # Which folders a folder may import: its own line, and what that line reaches.
 FOLDER_ARROWS = {

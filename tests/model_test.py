@@ -145,7 +145,7 @@ def test_a_keras_3_model_is_refused():
 def test_a_keras_3_model_inside_a_module_is_refused():
   part = Decoder()
   part.hidden = keras.Sequential([keras.layers.Dense(4)])
-  with pytest.raises(ValueError, match='hides'):
+  with pytest.raises(ValueError, match='holds a Keras 3 model'):
     tfp_rd.LatentVariableModel(keras_encoder(), marginal(), part)
 
 

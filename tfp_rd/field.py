@@ -9,6 +9,7 @@ import math
 import numbers
 import os
 import re
+import types
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
   'check_type',
   'check_whole',
   'set_field',
+  'whole',
 ]
 
 
@@ -58,6 +60,13 @@ def check_whole(
       f'{_name(record, name)} is {value!r}; expected {_whole(least, most)}.'
     )
   set_field(record, name, int(value))
+
+
+def whole(name: str, value: Any, *, least: int) -> int:
+  """Returns an argument as an `int`; raises as `check_whole` does."""
+  record = types.SimpleNamespace(**{name: value})
+  check_whole(record, name, least=least)
+  return getattr(record, name)
 
 
 def check_number(

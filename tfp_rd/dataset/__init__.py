@@ -11,15 +11,16 @@ import difflib
 import hashlib
 import importlib
 import pathlib
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
 from tfp_rd.dataset import checks, images
-from tfp_rd.dataset.images import Dataset
+from tfp_rd.dataset.images import binarize, Dataset
 
 __all__ = [
   'Dataset',
+  'binarize',
   'canonical',
   'fingerprint',
   'fingerprint_if_any',
@@ -62,6 +63,15 @@ _OTHER_FILES = {
 }
 
 
+class _Named(NamedTuple):
+  """What a `DataConfig` says, where nothing but its name is given."""
+
+  dataset: str
+  binarize: str = ''
+  fake_data: bool = False
+  sha256: str = ''
+
+
 def names() -> tuple[str, ...]:
   """Returns the names of the data sets that come without a path."""
   return (*_SETS, *source_lib.names())
@@ -95,9 +105,9 @@ def load(data, *, data_dir: str = '') -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
-    data: A `DataConfig`; `data.dataset` is one of `names()`, a source with its
-      fields, or the path of a user's .npz (see `tfp_rd.dataset.arrays`) or of
-      Burda's chardata.mat.
+    data: A `DataConfig`, or the text of its `dataset` alone; that is one of
+      `names()`, a source with its fields, or the path of a user's .npz (see
+      `tfp_rd.dataset.arrays`) or of Burda's chardata.mat.
     data_dir: Where tensorflow-datasets keeps its prepared sets; empty for its
       own default.  A set that is missing is downloaded to it.
 
@@ -113,6 +123,8 @@ def load(data, *, data_dir: str = '') -> Dataset:
   Takes seconds for sets of tensorflow-datasets, since every image is decoded;
   load once and keep the record.
   """
+  if isinstance(data, str):
+    data = _Named(data)
   module = _module(data.dataset)
   _check_binarize(data)
   if data.sha256 and data.sha256 != fingerprint(data.dataset):

@@ -47,6 +47,9 @@ class AutoregressiveBernoulli(tfd.Distribution):
   ```
   """
 
+  # Its density is one of 0 and 1 alone; `tfp_rd.draw` refuses other pixels.
+  takes_bits = True
+
   def __init__(
     self,
     logits_fn,

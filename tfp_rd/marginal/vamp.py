@@ -33,6 +33,9 @@ class Vamp(tf.Module):
     pseudo_inputs: `[K, H, W, C]` in [0, 1], where the pseudo-inputs start.
     max_densities: The most component densities that are held at once.
     dtype: Type of the variables.
+
+  Raises:
+    ValueError: A pseudo-input has values outside of [0, 1].
   """
 
   def __init__(
@@ -46,7 +49,14 @@ class Vamp(tf.Module):
     super().__init__()
     self._encoder = encoder
     self._max_densities = max_densities
-    pixels = np.clip(np.asarray(pseudo_inputs), _MARGIN, 1 - _MARGIN)
+    pixels = np.asarray(pseudo_inputs)
+    if not (np.min(pixels) >= 0 and np.max(pixels) <= 1):
+      raise ValueError(
+        f'the values of pseudo_inputs go from {np.min(pixels):g} to '
+        f'{np.max(pixels):g}; expected images in [0, 1], so divide greys of '
+        '0..255 by 255.'
+      )
+    pixels = np.clip(pixels, _MARGIN, 1 - _MARGIN)
     self._pixel_logits = tf.Variable(
       tf.cast(np.log(pixels) - np.log1p(-pixels), dtype), name='pixel_logits'
     )

@@ -6,8 +6,10 @@ import types
 from collections.abc import Mapping
 from typing import Any, Optional
 
+import numpy as np
+
 from tfp_rd import architecture as architecture_lib
-from tfp_rd import config, errors
+from tfp_rd import argument, config, errors
 from tfp_rd.model import condition, latent_variable_model
 from tfp_rd.model import conditional_model as conditional_lib
 from tfp_rd.network import initial
@@ -61,11 +63,14 @@ def build(
     `at(beta)` is one.
 
   Raises:
-    UserError: Unknown architecture, size or option, or a shape out of range.
+    UserError: Unknown architecture, size, type or option, a shape out of range,
+      or pseudo-inputs of another shape or outside of [0, 1].
   """
   signs = architecture_lib.parse(str(architecture))
   _check_options(signs, options)
   _check_shape(image_shape)
+  _check_dtype(dtype)
+  pseudo_inputs = _checked(pseudo_inputs, image_shape)
   if conditional and condition_size or beta_range and not conditional:
     raise errors.UserError(
       'conditional=True brings a condition of its own, for betas of '
@@ -90,7 +95,7 @@ def build(
     dtype=dtype,
     options=known.options,
   )
-  seeds = initial.split(seed, 3)
+  seeds = initial.split(argument.seed(seed), 3)
   encoder = _module('encoder', signs).build(spec, seed=seeds[0])
   marginal = _module('marginal', signs).build(
     spec, seed=seeds[1], encoder=encoder, images=pseudo_inputs
@@ -112,11 +117,45 @@ def _module(part, signs):
 
 
 def _check_shape(image_shape):
-  if len(image_shape) != 3 or not all(2 <= n <= 64 for n in image_shape[:2]):
+  is_shape = np.shape(image_shape) == (3,) and all(
+    float(n) == int(n) for n in image_shape
+  )
+  if not (
+    is_shape
+    and all(2 <= n <= 64 for n in image_shape[:2])
+    and image_shape[2] >= 1
+  ):
     raise errors.UserError(
-      f'image_shape is {tuple(image_shape)}; give (height, width, channels) '
+      f'image_shape is {image_shape!r:.80}; give (height, width, channels) '
       'with height and width from 2 to 64.'
     )
+
+
+def _check_dtype(dtype):
+  if dtype not in ('float32', 'float64'):
+    raise errors.UserError(
+      f"dtype is {dtype!r:.80}; choose one of 'float32', 'float64'."
+    )
+
+
+def _checked(pseudo_inputs, image_shape):
+  """Returns pseudo-inputs as an array, `None` for none."""
+  if pseudo_inputs is None:
+    return None
+  values, shape = np.asarray(pseudo_inputs), [int(n) for n in image_shape]
+  argument.check_examples(values, 'pseudo_inputs')
+  if list(values.shape[1:]) != shape:
+    raise errors.UserError(
+      f'pseudo_inputs have shape {list(values.shape)} and the model is for '
+      f'images of shape {shape}; give [N, {str(shape)[1:]}.'
+    )
+  low, high = values.min(), values.max()
+  if not 0 <= low <= high <= 1:
+    raise errors.UserError(
+      f'the values of pseudo_inputs go from {low:g} to {high:g}; expected '
+      'images in [0, 1], so divide greys of 0..255 by 255.'
+    )
+  return values
 
 
 def _check_options(signs, options):

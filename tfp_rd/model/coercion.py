@@ -11,8 +11,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import errors
-from tfp_rd.model import variables
+from tfp_rd.model import constant, keras_3, variables
 from tfp_rd.network import batch
+from tfp_rd.network.own_losses import is_keras_3, is_tf_keras
 
 __all__ = ['as_part']
 
@@ -51,10 +52,13 @@ class _KerasAdapter(tf.Module):
   made from the features before it instead.
   """
 
-  def __init__(self, model):
+  def __init__(self, model, role):
     super().__init__()
     self.model = model
-    self._features, self._make_distribution = _unwrap(model)
+    self._role = role
+    features, self._make_distribution = _unwrap(model)
+    # A function: a second model of the same layers would have their losses too.
+    self._features = lambda x, training: features(x, training=training)
 
   def __call__(self, x, *, condition=None, seed=None):
     del condition
@@ -66,7 +70,16 @@ class _KerasAdapter(tf.Module):
 
   def _event_shape(self, x):
     known = getattr(self.model, 'input_shape', None)
-    return known[1:] if known else x.shape[1:]
+    if not isinstance(known, tuple):
+      return x.shape[1:]
+    found = tf.TensorShape(x.shape[-len(known[1:]) :])
+    if not found.is_compatible_with(known[1:]):
+      raise errors.UserError(
+        f'the {self._role} is a tf_keras model for inputs of shape '
+        f'{list(known[1:])}, and its input has shape {list(x.shape)}; give '
+        'it what it is for, or another model.'
+      )
+    return known[1:]
 
 
 class _Constant(tf.Module):
@@ -91,7 +104,7 @@ def as_part(part, role: str):
   Raises:
     UserError: It cannot be one, or would train wrongly.
   """
-  if variables.is_keras_3(part):
+  if is_keras_3(part):
     raise errors.UserError(
       f'the {role} is a Keras 3 model ({type(part).__name__}), whose variables '
       'no tf.Module sees; build it with tf_keras instead.'
@@ -102,9 +115,10 @@ def as_part(part, role: str):
         f'the {role} is a distribution; give a callable that returns one.'
       )
     part = _Constant(part)
-  elif variables.is_tf_keras(part):
+  elif is_tf_keras(part):
+    _refuse_keras_marginal(part, role)
     _refuse_unbuilt(part, role)
-    part = _KerasAdapter(part)
+    part = _KerasAdapter(part, role)
   elif not callable(part):
     raise errors.UserError(
       f'the {role} is a {type(part).__name__}; give a callable that returns a '
@@ -112,9 +126,38 @@ def as_part(part, role: str):
     )
   elif not (isinstance(part, tf.Module) and _ASKED[role] <= _keywords(part)):
     part = _Adapter(part)
+  _refuse_keras_3(part, role)
   variables.refuse_hidden_variables(part, role)
+  _refuse_mirrored(part, role)
   _refuse_own_losses(part, role)
+  constant.warn(part, role)
   return part
+
+
+def _refuse_keras_marginal(model, role):
+  if role == 'marginal':
+    raise errors.UserError(
+      f'the marginal is a tf_keras model ({type(model).__name__}), which wants '
+      'an input, and a marginal has none; give a distribution whose parameters '
+      'are tf.Variable or tfp.util.TransformedVariable, or a tf.Module that is '
+      'called without arguments.'
+    )
+
+
+def _refuse_keras_3(part, role):
+  reached = (value for _, value in variables.captured(part))
+  for value in (part, *part.submodules, *reached):
+    keras_3.refuse(value, role)
+
+
+def _refuse_mirrored(part, role):
+  for variable in part.variables:
+    if isinstance(variable, tf.distribute.DistributedValues):
+      raise errors.UserError(
+        f'the {role} has a variable of tf.distribute, {variable.name} '
+        f'({type(variable).__name__}), which is not supported; make the model '
+        'outside of the scope of a strategy.'
+      )
 
 
 def _refuse_unbuilt(model, role):
@@ -167,10 +210,20 @@ def _restore_batch(distribution, leading):
 def _refuse_own_losses(part, role):
   for layer in part.submodules:
     regularizer = getattr(layer, 'activity_regularizer', None)
-    if isinstance(layer, tfp.layers.KLDivergenceAddLoss) or isinstance(
-      regularizer, tfp.layers.KLDivergenceRegularizer
-    ):
+    if isinstance(regularizer, tfp.layers.KLDivergenceRegularizer):
+      raise errors.UserError(
+        f'layer {layer.name} of the {role} adds a KL term of its own, which '
+        'would count the rate twice; the objective has the rate, so set '
+        'layer.activity_regularizer = None, which mends a trained model too.'
+      )
+    if isinstance(layer, tfp.layers.KLDivergenceAddLoss):
       raise errors.UserError(
         f'layer {layer.name} of the {role} adds a KL term of its own, which '
         'would count the rate twice; remove it, the objective has the rate.'
+      )
+    if regularizer and isinstance(layer, tfp.layers.DistributionLambda):
+      raise errors.UserError(
+        f'layer {layer.name} of the {role} has an activity_regularizer, which '
+        'never sees its distribution here; set it to None, or give it to the '
+        'layer before.'
       )

@@ -9,7 +9,14 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-__all__ = ['At', 'Condition', 'MarginalAt', 'NUM_FEATURES', 'features']
+__all__ = [
+  'At',
+  'Condition',
+  'MarginalAt',
+  'NUM_FEATURES',
+  'features',
+  'num_betas',
+]
 
 tfd = tfp.distributions
 
@@ -47,6 +54,12 @@ class Condition(tf.Module):
     self._dtype = dtype
     self._num_repeats = num_repeats
 
+  @property
+  def num_betas(self) -> int:
+    """How many betas it is of: 1, or G."""
+    shape = tf.convert_to_tensor(self._beta).shape
+    return shape.num_elements() or 1
+
   def each(self):
     """Returns `[c]`, or `[G * num_repeats, c]`."""
     once = features(self._beta, self._beta_range, self._dtype)
@@ -75,6 +88,11 @@ class At(tf.Module):
     self._part = part
     self._condition = condition
 
+  @property
+  def condition(self) -> Condition:
+    """Its condition."""
+    return self._condition
+
   def __call__(self, x, *, condition=None, seed=None):
     """Calls the part; the condition is the model's own."""
     del condition
@@ -93,3 +111,8 @@ class MarginalAt(tf.Module):
     """Returns the distribution; the condition is the model's own."""
     del condition
     return self._condition.spread(self._marginal)
+
+
+def num_betas(part) -> int:
+  """Returns at how many betas a part is; 1 for one without a beta."""
+  return part.condition.num_betas if isinstance(part, At) else 1

@@ -14,13 +14,14 @@ beta too.
 """
 
 import math
+import types
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import errors
+from tfp_rd import errors, field
 from tfp_rd.model import condition as condition_lib
-from tfp_rd.model import evaluation, rate_search
+from tfp_rd.model import evaluation, examples, rate_search
 from tfp_rd.model import latent_variable_model as model_lib
 
 __all__ = ['BETA_RANGE', 'ConditionalModel']
@@ -81,11 +82,11 @@ class ConditionalModel(tf.Module):
       A `tfp_rd.LatentVariableModel`.
 
     Raises:
-      UserError: A number outside of `beta_range`.
+      UserError: It is no number, or one outside of `beta_range`.
     """
     # A variable's value may change; a tensor in a graph has none yet.
     if not isinstance(beta, tf.Variable):
-      known = tf.get_static_value(tf.convert_to_tensor(beta))
+      known = tf.get_static_value(_as_tensor(beta))
       for value in np.ravel([] if known is None else known).tolist():
         self.check_beta(value)
     condition = condition_lib.Condition(
@@ -135,11 +136,19 @@ class ConditionalModel(tf.Module):
         images.
 
     Raises:
-      UserError: No beta of the range has that rate; says which rates there are.
+      UserError: No beta of the range has that rate, and which rates there are;
+        the rate or the tolerance is no finite number; or the images are none
+        that `evaluate` takes.
 
     Warns where the rate does not fall with beta.
     """
+    wanted = types.SimpleNamespace(
+      rate_nats=rate_nats, tolerance_nats=tolerance_nats
+    )
+    field.check_positive(wanted, 'rate_nats', or_zero=True)
+    field.check_positive(wanted, 'tolerance_nats')
     variable, model = self.at_variable()
+    images = examples.as_array(images, model)
 
     def rate_at(beta):
       variable.assign(beta)
@@ -170,3 +179,15 @@ class ConditionalModel(tf.Module):
   def num_parameters(self) -> int:
     """Number of trainable numbers."""
     return self.parts.num_parameters
+
+
+def _as_tensor(beta):
+  try:
+    tensor = tf.convert_to_tensor(beta)
+  except (TypeError, ValueError):
+    tensor = None
+  if tensor is None or not (
+    tensor.dtype.is_floating or tensor.dtype.is_integer
+  ):
+    raise errors.UserError(f'beta is {beta!r:.80}; expected a number.')
+  return tensor

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfp_rd import agreement, argument, errors, field, rate_distortion
 from tfp_rd import point as point_lib
-from tfp_rd import rate_distortion
-from tfp_rd.model import fingerprint
+from tfp_rd.model import condition, examples, fingerprint
 from tfp_rd.network import initial
 
 __all__ = [
@@ -57,7 +57,7 @@ def evaluate(
 
   Args:
     model: A `LatentVariableModel`.
-    images: `[N, ...]`.
+    images: `[N, ...]`, or a `tf.data.Dataset` that ends and fits into memory.
     num_samples: Draws of z for each image.
     seed: An integer or a pair.
     batch_size: Images in one pass.
@@ -66,6 +66,11 @@ def evaluate(
     The point, with standard errors over images.  Dropout is off.  Its status is
     `estimate` where a part, or the distribution that it returns, has an
     attribute `density_status` of this value.
+
+  Raises:
+    UserError: The images are not finite, are no bits where the decoder is a
+      distribution of bits, or do not fit the model; the model is a whole curve
+      or at several betas; a part returns what is no part, see `draw`.
   """
   return evaluate_whole(
     model, images, num_samples=num_samples, seed=seed, batch_size=batch_size
@@ -107,16 +112,24 @@ def evaluate_whole(
     batch_size: Images in one pass.
 
   Raises:
-    UserError: The model is a whole curve.
+    UserError: As of `evaluate`.
   """
   rate_distortion.refuse_curve(model)
+  _refuse_several_betas(model)
+  num_samples = field.whole('num_samples', num_samples, least=1)
+  batch_size = field.whole('batch_size', batch_size, least=1)
+  seed = initial.fold_in(argument.seed(seed), _EVALUATION)
+  images = examples.as_array(images, model)
   images = np.asarray(rate_distortion.as_examples(images, model.dtype))
+  argument.check_examples(images, 'images')
   size = min(batch_size, len(images))
   at_once = _draws_at_once(size, num_samples)
-  seed = initial.fold_in(seed, _EVALUATION)
   compiled = _compiled(model)
   results = []
   with _without_tf32():
+    compiled.trace(tf.constant(images[:size]), seed, at_once)
+    if compiled.takes_bits:
+      argument.check_bits(images, 'images')
     for n, start in enumerate(range(0, len(images), size)):
       x = images[start : start + size]
       # One shape, one trace: the last batch is filled up and cut again.
@@ -133,6 +146,15 @@ def evaluate_whole(
     *nats, num_samples=num_samples, status=compiled.status
   )
   return Evaluation(point, *nats)
+
+
+def _refuse_several_betas(model):
+  num_betas = condition.num_betas(model.encoder)
+  if num_betas > 1:
+    raise errors.UserError(
+      f'the model is at {num_betas} betas, and a point is of one; evaluate it '
+      'at each, as in [tfp_rd.evaluate(model.at(b), images) for b in betas].'
+    )
 
 
 def _compiled(model):
@@ -152,9 +174,14 @@ class _Compiled:
     self._model = weakref.ref(model)
     self._traced = {}
     self.status = {}
+    self.takes_bits = False
 
   def __call__(self, x, seed, num_samples):
     """Returns sums over draws of rate and distortion, `[2, B]`."""
+    return self.trace(x, seed, num_samples)(x, seed)
+
+  def trace(self, x, seed, num_samples):
+    """Returns the compiled sums for arguments of these shapes."""
     key = (x.shape, x.dtype, num_samples)
     if key not in self._traced:
 
@@ -163,6 +190,7 @@ class _Compiled:
           self._model(), x, num_samples=num_samples, seed=seed
         )
         self.status = _status(self._model(), draws)
+        self.takes_bits = agreement.takes_bits(draws.decoding)
         nats = tf.stack([draws.rate, draws.distortion])
         return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1)
 
@@ -170,7 +198,7 @@ class _Compiled:
       self._traced[key] = compiled.get_concrete_function(x, seed)
       # A first call may set attributes of its own, as layers of tf_keras do.
       _COMPILED[self._model()] = fingerprint.fingerprint(self._model()), self
-    return self._traced[key](x, seed)
+    return self._traced[key]
 
 
 def _status(model, draws):

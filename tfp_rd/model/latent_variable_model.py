@@ -32,9 +32,17 @@ class LatentVariableModel(tf.Module):
   Callables that take the keywords `condition` (a feature vector an example),
   `training`, or `seed` (of dropout) are given them.
 
+  A distribution that is made once holds what it was made of: its scale is
+  trained if it is a `tfp.util.TransformedVariable`, and not if it is
+  `tf.nn.softplus(variable)`, of which there is a warning.
+
+  Regularisers of layers of tf_keras, of their weights too, are added to the
+  loss of `fit` as Keras adds them, and to nothing that is measured.
+
   Raises:
-    UserError: A part cannot be called, is a Keras 3 model, hides variables in
-      a closure, or adds a KL term of its own.
+    UserError: A part cannot be called, is or holds a Keras 3 model, hides
+      variables in a closure, adds a KL term of its own, or has variables of a
+      `tf.distribute` strategy; or the marginal is a tf_keras model.
 
   #### Examples
 

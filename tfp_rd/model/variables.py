@@ -4,16 +4,18 @@
 import dis
 import functools
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_rd import errors
+from tfp_rd.network.own_losses import is_keras_3, is_tf_keras
 
 __all__ = [
-  'is_keras_3',
-  'is_tf_keras',
+  'captured',
   'named',
+  'needs_weights',
   'outside',
   'refuse_hidden_variables',
   'trainable_variables',
@@ -104,17 +106,6 @@ def _rank(path):
   return sum(p.startswith('_') for p in path), len(path), path
 
 
-def is_keras_3(value) -> bool:
-  """Whether a value is of Keras 3, whose variables no tf.Module sees."""
-  return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
-
-
-def is_tf_keras(value) -> bool:
-  """Whether a value is a layer or model of tf_keras."""
-  modules = {c.__module__.split('.')[0] for c in type(value).__mro__}
-  return 'tf_keras' in modules and hasattr(type(value), 'non_trainable_weights')
-
-
 def refuse_hidden_variables(part, role: str) -> None:
   """Finds networks that only a function's closure or globals know.
 
@@ -125,19 +116,45 @@ def refuse_hidden_variables(part, role: str) -> None:
   Raises:
     UserError: There is one; names it.
   """
-  owned = {id(v) for v in part.variables}
+  owned = {id(v) for v in (part, *part.submodules, *part.variables)}
+  for name, value in captured(part):
+    if id(value) in owned:
+      continue
+    if needs_weights(value):
+      raise errors.UserError(
+        f'the {role} calls {name!r} inside of a function, a tf_keras model '
+        'without weights yet, which no tf.Module would find; give its first '
+        'layer an input_shape, and make it an attribute of a tf.Module, or the '
+        'part itself.'
+      )
+    if any(id(v) not in owned for v in _variables(value)):
+      raise errors.UserError(
+        f'the {role} hides the variables of {name!r} in a function, where no '
+        'tf.Module finds them; make it a tf.Module, or a tf_keras model, that '
+        'holds them as attributes.'
+      )
+
+
+def captured(part) -> Iterator[tuple[str, Any]]:
+  """Yields what functions of a part reach outside themselves, with its name.
+
+  Args:
+    part: A `tf.Module`.
+  """
   for module in (part, *part.submodules):
     for leaf in _attributes(module):
-      for name, value in _captured(leaf):
-        hidden = is_keras_3(value) or any(
-          id(v) not in owned for v in _variables(value)
-        )
-        if hidden:
-          raise errors.UserError(
-            f'the {role} hides the variables of {name!r} in a function, where '
-            'no tf.Module finds them; make it a tf.Module, or a tf_keras '
-            'model, that holds them as attributes.'
-          )
+      yield from _captured(leaf)
+
+
+def needs_weights(value) -> bool:
+  """Whether a layer or model of tf_keras has weights to make still."""
+  if not is_tf_keras(value) or value.built:
+    return False
+  import tf_keras
+
+  # Layers without weights do not say how they are built.
+  plain = tf_keras.layers.Layer.build
+  return isinstance(value, tf_keras.Model) or type(value).build is not plain
 
 
 def _attributes(module):
@@ -178,7 +195,16 @@ def _reach(value):
   loaded = [
     i.argval for i in dis.get_instructions(code) if i.opname == 'LOAD_GLOBAL'
   ]
-  return {**{n: known[n] for n in loaded if n in known}, **held}
+  loaded = {n: known[n] for n in loaded if n in known}
+  return {**loaded, **_defaults(value), **held}
+
+
+def _defaults(function):
+  """Returns the default values of a function's arguments, by name."""
+  values = function.__defaults__ or ()
+  names = function.__code__.co_varnames[: function.__code__.co_argcount]
+  by_place = zip(names[len(names) - len(values) :], values, strict=True)
+  return {**dict(by_place), **(function.__kwdefaults__ or {})}
 
 
 def _is_filled(cell):

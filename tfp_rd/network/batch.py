@@ -3,7 +3,11 @@
 
 import tensorflow as tf
 
-__all__ = ['broadcast_leading', 'flatten', 'restore', 'rows']
+__all__ = ['ShapeError', 'broadcast_leading', 'flatten', 'restore', 'rows']
+
+
+class ShapeError(ValueError):
+  """Inputs have another shape than those that a network is for."""
 
 
 def broadcast_leading(x, other):

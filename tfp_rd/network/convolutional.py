@@ -16,6 +16,7 @@ give more pixels than the image has, the result is cropped.
      https://arxiv.org/abs/1711.00464
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_rd.network import batch, gated, initial
@@ -39,6 +40,7 @@ class Convolutions(tf.Module):
   def __init__(self, image_shape, *, widths, condition_size, seed, dtype):
     super().__init__()
     self._dtype = dtype
+    self._image_shape = tuple(image_shape)
     low, mid, high = widths
     rest = remaining(image_shape)
     table = [
@@ -75,7 +77,11 @@ class Convolutions(tf.Module):
 
     Returns:
       `[..., F]`.
+
+    Raises:
+      ShapeError: The images are of another shape.
     """
+    _check_shape(x, self._image_shape)
     h, leading = batch.flatten(tf.cast(x, self._dtype), 3)
     condition = batch.rows(condition, leading)
     h = 2.0 * h - 1.0
@@ -161,3 +167,24 @@ class Deconvolutions(tf.Module):
 def remaining(image_shape) -> tuple[int, int]:
   """Returns height and width after two halvings, rounded up."""
   return -(-image_shape[0] // 4), -(-image_shape[1] // 4)
+
+
+def _check_shape(x, image_shape):
+  """Refuses other channels too: TensorFlow takes their multiples as groups."""
+  shape = tf.convert_to_tensor(x).shape
+  is_known = shape.rank is not None
+  if is_known and not (
+    shape.rank >= 3 and shape[-3:].is_compatible_with(image_shape)
+  ):
+    expected = ', '.join(map(str, image_shape))
+    mend = f'give images [..., {expected}], or build the model for theirs'
+    has_channels = shape[-3:-1].is_compatible_with(image_shape[:2])
+    is_flat = shape.rank == 3 or not has_channels
+    if is_flat and shape[-2:].is_compatible_with(image_shape[:2]):
+      mend = 'add the axis of channels, as in images[..., None]'
+    elif shape[-1] == np.prod(image_shape):
+      mend = f'reshape them, as in images.reshape(-1, {expected})'
+    raise batch.ShapeError(
+      f'images have shape {shape.as_list()} and the encoder is for '
+      f'[..., {expected}], height, width and channels; {mend}.'
+    )

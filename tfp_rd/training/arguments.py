@@ -6,14 +6,20 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import tensorflow as tf
 
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import objective as objective_lib
 from tfp_rd.objective import beta_elbo
 
-__all__ = ['check_arrays', 'check_run_dir', 'read_objective', 'read_settings']
+__all__ = [
+  'check_moves',
+  'check_run_dir',
+  'check_strategy',
+  'read_objective',
+  'read_settings',
+]
 
 # Steps enough for a first look; an average needs validation to be chosen.
 _DEFAULTS = config_lib.TrainingConfig(num_steps=1000, weight_averaging=0.0)
@@ -67,35 +73,35 @@ def read_settings(
   return training, execution or config_lib.Execution()
 
 
-def check_arrays(images, *, validation, labels, dynamic: bool) -> None:
-  """Checks that images, validation and labels fit each other.
+def check_moves(program) -> None:
+  """Checks that there is something to train.
 
   Args:
-    images: `[N, ...]`.
-    validation: `[M, ...]`, or `None`.
-    labels: `[N]`, or `None`.
-    dynamic: Whether images are probabilities.
+    program: The program of a training.
 
   Raises:
-    UserError: They do not, or there is no image.
+    UserError: No variable of the model moves.
   """
-  shape = _shape('images', images)
-  if validation is not None:
-    found = _shape('validation', validation)
-    if found[1:] != shape[1:]:
-      raise errors.UserError(
-        f'images of validation have shape {list(found[1:])} and images '
-        f'{list(shape[1:])}; give validation images of the same shape.'
-      )
-  if labels is not None:
-    found = _shape('labels', labels)
-    if found[0] != shape[0]:
-      raise errors.UserError(
-        f'there are {found[0]} labels and {shape[0]} images; give one label '
-        'for each image.'
-      )
-  if dynamic:
-    _check_probabilities(images)
+  if not program.players.move_any(program.model):
+    raise errors.UserError(
+      'there is nothing to train: no part of the model has a trainable '
+      'variable; give a part tf.Variable objects as attributes, or set '
+      'layer.trainable = True on what is frozen; a model without any can be '
+      'measured by tfp_rd.evaluate.'
+    )
+
+
+def check_strategy() -> None:
+  """Checks that training is outside of the scope of tf.distribute.
+
+  Raises:
+    UserError: It is inside.
+  """
+  if tf.distribute.has_strategy():
+    raise errors.UserError(
+      'fit is called inside of the scope of a tf.distribute strategy, which is '
+      'not supported; call it outside.'
+    )
 
 
 def check_run_dir(run_dir) -> None:
@@ -119,25 +125,6 @@ def _check_record(name, value, cls):
     )
 
 
-def _shape(name, values):
-  """Returns the shape of an array with at least one entry."""
-  try:
-    shape = tuple(np.shape(values))
-  except (ValueError, TypeError):  # Arrays of several shapes, among others.
-    shape = ()
-  if not shape:
-    raise errors.UserError(
-      f'{name} is a {type(values).__name__} that is no array; give an array '
-      'whose first axis goes through the images.'
-    )
-  if not shape[0]:
-    raise errors.UserError(
-      f'{name} has shape {list(shape)}; give at least one image, or leave out '
-      'what may be left out.'
-    )
-  return shape
-
-
 def _check_average(training, validation):
   is_validated = validation is not None and training.validate_every
   if training.weight_averaging and not is_validated:
@@ -145,13 +132,4 @@ def _check_average(training, validation):
       f'weight_averaging is {training.weight_averaging:g}, and without '
       'validation the average would never be chosen; give validation images '
       'and a validate_every, or weight_averaging=0.'
-    )
-
-
-def _check_probabilities(images):
-  low, high = np.min(images), np.max(images)
-  if not 0 <= low <= high <= 1:
-    raise errors.UserError(
-      f'images hold values from {low:g} to {high:g}; with dynamic=True they '
-      'are probabilities in [0, 1], so divide greys by 255.'
     )

@@ -43,8 +43,7 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
-    same: For a variable that must have the value it has here, what a
-      checkpoint with another one is.
+    same: By variable, what a checkpoint is that has another value of it.
     on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
@@ -116,8 +115,7 @@ def write_weights(model, path, *, players=()) -> None:
   Args:
     model: The model.
     path: Where.
-    players: Variables that an objective's players brought along, by names that
-      begin with `players/`.
+    players: Variables that players brought along, as `players/...`.
 
   Raises:
     OSError: They cannot be written.

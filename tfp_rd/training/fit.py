@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
+from tfp_rd import argument
 from tfp_rd import config as config_lib
 from tfp_rd.network import initial
-from tfp_rd.training import arguments, checkpoint, loop, trainer
+from tfp_rd.training import arguments, cautions, checkpoint, loop, trainer
 from tfp_rd.training import claim as claim_lib
+from tfp_rd.training import examples as examples_lib
 
 __all__ = ['Fit', 'fit']
 
@@ -54,7 +56,10 @@ def fit(
 
   Args:
     model: A `LatentVariableModel`, or a `ConditionalModel`.
-    images: `[N, ...]`.
+    images: `[N, ...]`; or a `tf.data.Dataset` of images, or of batches of them,
+      that ends and fits into memory; or a `tfp_rd.dataset.Dataset`, of which
+      the training images, `dynamic`, the validation images and, where the
+      objective requires them, the labels are taken.
     objective: An objective, or its text; `BetaElbo(beta=1)` by default.
     training: All settings of the training, in place of the three that follow;
       by default 1,000 steps and no average of the weights.  Validation is on
@@ -64,7 +69,8 @@ def fit(
     batch_size: Images a step.
     learning_rate: Adam's rate; linear to 0 from half of the steps on.
     validation: `[M, ...]` images on which the kept weights are chosen; without
-      them the last step's are kept.
+      them the last step's are kept.  Where the decoder is a distribution of
+      bits these are bits, though `images` be probabilities.
     labels: `[N]`, for an objective that requires them.
     dynamic: Whether `images` are probabilities that pixels are on, as in a
       `Dataset` that says so, and drawn anew at every use.
@@ -78,24 +84,42 @@ def fit(
     parts: Which part or parts move, as in `('marginal',)`; the others, and what
       they share with these, stay bit for bit.  All parts by default.
     on_progress: Called with the step, the number of steps and the metrics.
-    on_warning: Called with a sentence when a file cannot be read.
+    on_warning: Called with a sentence when a file cannot be read, when a small
+      set is trained on for long without validation, and when layers of
+      tf_keras draw noise of their own, which does not follow `seed`.
 
   Returns:
     Steps, metrics, and where they are.
 
+  Regularisers of layers of tf_keras are added to the loss, as Keras does, and
+  their sum is the metric `regularization`.
+
   Raises:
-    UserError: A setting is given twice or out of its range, the loss depends on
-      variables that no part owns, `run_dir` is of another call or a run's own
-      folder, images, validation and labels do not fit each other, the objective
-      names other metrics than it returns, or `dynamic` images are no
-      probabilities.  Nothing has been written then.
+    UserError: A setting is given twice or out of its range, there is nothing to
+      train, the encoder's draws have no gradient, the loss depends on variables
+      that no part owns, `run_dir` is of another call or a run's own folder,
+      images, validation, labels and model do not fit each other, images are no
+      bits where the decoder is a distribution of bits, the objective names
+      other metrics than it returns, or `dynamic` images are no probabilities.
+      Nothing has been written then.
     FloatingPointError: A term stopped being finite; the error names it.  The
       model then has the weights that were best on validation, if there are
       any, and the last checkpoint is good.
     KeyboardInterrupt: Ctrl-C; in `run_dir` a checkpoint has been written, and
       the model has the weights that are best so far.
   """
+  arguments.check_strategy()
+  seed = argument.seed(seed)
   objective = arguments.read_objective(objective)
+  examples = examples_lib.read(
+    model,
+    images,
+    validation=validation,
+    labels=labels,
+    dynamic=dynamic,
+    objective=objective,
+  )
+  images, validation, labels, dynamic = examples
   training, execution = arguments.read_settings(
     training,
     execution,
@@ -105,9 +129,6 @@ def fit(
       'learning_rate': learning_rate,
     },
     validation=validation,
-  )
-  arguments.check_arrays(
-    images, validation=validation, labels=labels, dynamic=dynamic
   )
   arguments.check_run_dir(run_dir)
   parts = (parts,) if isinstance(parts, str) else tuple(parts)
@@ -122,6 +143,7 @@ def fit(
     labels=labels,
     parts=parts,
   )
+  arguments.check_moves(program)
   inputs = trainer.make_inputs(
     program,
     images,
@@ -140,9 +162,10 @@ def fit(
     'labels': claim_lib.digest_of(inputs.labels),
     'validation': claim_lib.digest_of(validation),
   }
-  if not claim_lib.is_claimed(run_dir):
-    # What the first step refuses is refused before anything is written.
-    program.trace(inputs)
+  # What the first step refuses is refused before anything is written.
+  examples_lib.trace(program, inputs, examples)
+  if run_dir is None or not claim_lib.is_claimed(run_dir):
+    cautions.tell(program, examples, training, on_warning)
   claim = claim_lib.claim(
     run_dir,
     settings,

@@ -4,6 +4,7 @@
 import math
 import numbers
 from collections.abc import Collection, Mapping, Sequence
+from typing import Optional
 
 import tensorflow as tf
 
@@ -78,6 +79,17 @@ class Players(tf.Module):
   def brought(self) -> dict[str, tf.Variable]:
     """Variables that are not the model's, as `players/NAME/...`."""
     return dict(self._brought)
+
+  def move_any(self, module, *, by: Optional[str] = None) -> bool:
+    """Whether a module has variables that move.
+
+    Args:
+      module: A `tf.Module`.
+      by: Name of the player who moves them; `None` for any.
+    """
+    chosen = [by] if by else self.optimizers
+    moved = {id(v) for n in chosen for v in self._moved(n)}
+    return any(id(v) in moved for v in module.variables)
 
   @property
   def settings(self) -> dict[str, tuple]:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from tfp_rd import rate_distortion
+from tfp_rd import agreement, rate_distortion
 from tfp_rd.model import movable_model
 from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
 from tfp_rd.network import precision as precision_lib
-from tfp_rd.objective import context as context_lib
-from tfp_rd.training import epoch, optimizer
+from tfp_rd.training import added_losses, epoch, optimizer, step_context
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import players as players_lib
 from tfp_rd.training import terms as terms_lib
@@ -41,6 +40,8 @@ class Program(tf.Module):
     seed: Seed of players that the objective brings along.
     parts: Which parts of the model move: names out of `'encoder'`,
       `'marginal'` and `'decoder'`; all of them by default.
+    adds_losses: Whether layers of tf_keras in the model add losses of their
+      own, whose sum is then recorded.
 
   Raises:
     UserError: Model and objective do not fit, two players have one variable, or
@@ -61,6 +62,7 @@ class Program(tf.Module):
     jit_compile=False,
     seed=0,
     parts=(),
+    adds_losses=False,
   ):
     super().__init__()
     movable_model.check_objective(model, objective, batch_size=batch_size)
@@ -82,13 +84,16 @@ class Program(tf.Module):
     # One compiled evaluation serves all validations, betas and runs.
     self.movable = movable_model.MovableModel(model)
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name='step')
+    added = (added_losses.NAME,) if adds_losses else ()
     columns = terms_lib.columns(self.players.records)
-    self._columns = (*columns, *objective.metric_names)
+    self._columns = (*columns, *objective.metric_names, *added)
     # Of the present row of metrics, and its steps: a row is the same, bit for
     # bit, however many calls it takes.
     self.sums = tf.Variable(tf.zeros([len(self._columns) + 1]), trainable=False)
     self.batch_size = batch_size
     self.steps_per_call = steps_per_call
+    # Whether the decoder is a distribution of bits: known once it is traced.
+    self.takes_bits = False
     self._dynamic = dynamic
     self._precision = precision
     # XLA draws other normals: a run does not change over in its midst.
@@ -135,8 +140,9 @@ class Program(tf.Module):
     """Traces the step, as `run` needs it; moves nothing.
 
     Raises:
-      UserError: The loss depends on variables that nobody owns, or losses or
-        metrics are not those that the objective names.
+      UserError: The loss depends on variables that nobody owns, losses or
+        metrics are not those that the objective names, or the encoder moves
+        and its draws have no gradient.
     """
     steps, goes_on = tf.constant(1, tf.int32), tf.constant(value=False)
     self._run.get_concrete_function(inputs, steps, goes_on)
@@ -188,7 +194,13 @@ class Program(tf.Module):
       batch_size=self.batch_size,
       seed=seeds[3],
     )
-    context = self._context(inputs, indices, seeds)
+    context = step_context.make(
+      inputs,
+      indices,
+      seeds,
+      dynamic=self._dynamic,
+      players=self.players.held,
+    )
     context = context._replace(step=step, model=model, beta=beta)
     with tf.GradientTape(persistent=True) as tape:
       draws = rate_distortion.draw(
@@ -200,7 +212,11 @@ class Program(tf.Module):
         rate=self.objective.rate,
       )
       losses = self.objective.as_traced().losses(draws, context)
-    terms_lib.check_losses(self.objective, losses)
+      terms_lib.check_losses(self.objective, losses)
+      losses = added_losses.add(losses, draws, self.players, self.model)
+    self.takes_bits = agreement.takes_bits(draws.decoding)
+    if self.players.move_any(movable_model.parts_of(self.model)['encoder']):
+      agreement.check_reparameterized(draws.encoding)
     rate = optimizer.learning_rate_at(
       step, learning_rate=inputs.learning_rate, num_steps=inputs.num_steps
     )
@@ -212,28 +228,6 @@ class Program(tf.Module):
     return (
       terms_lib.terms_of(*of_step),
       terms_lib.metrics_of(*of_step, losses.metrics),
-    )
-
-  def _context(self, inputs, indices, seeds):
-    """Returns what an objective is given, but for the model at its betas."""
-    x, probabilities = tf.gather(inputs.images, indices), None
-    if self._dynamic:
-      probabilities = x
-      uniforms = initial.uniform(tf.shape(x), seed=seeds[0], dtype=x.dtype)
-      x = tf.cast(uniforms < x, x.dtype)
-    return context_lib.Context(
-      step=None,
-      seed=seeds[1],
-      num_training_examples=inputs.images.shape[0],
-      model=None,
-      players=self.players.held,
-      beta=None,
-      numbers=inputs.numbers,
-      images=x,
-      probabilities=probabilities,
-      labels=None
-      if inputs.labels is None
-      else tf.gather(inputs.labels, indices),
     )
 
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an objective requires of a model and of its data, checked before use."""
 
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.model import movable_model
+from tfp_rd.network import own_losses
 from tfp_rd.objective import objective as objective_lib
+from tfp_rd.training import added_losses
 
-__all__ = ['check']
+__all__ = ['adds_losses', 'check']
 
 tfd = tfp.distributions
 
@@ -18,7 +21,7 @@ def check(objective, model, *, images, has_labels: bool) -> None:
   Args:
     objective: An objective.
     model: A `LatentVariableModel`, or a `ConditionalModel`.
-    images: `[N, ...]`; one is drawn from.
+    images: `[N, ...]`; codes are drawn for one of that shape.
     has_labels: Whether the images have labels.
 
   Raises:
@@ -49,10 +52,32 @@ def _refusal(objective, name, lacking):
   )
 
 
-def _draws(model, objective, images):
-  movable = movable_model.MovableModel(model)
+def adds_losses(objective, model, *, images) -> bool:
+  """Whether layers of tf_keras in a model add losses of their own.
+
+  Args:
+    objective: The objective.
+    model: A `LatentVariableModel`, or a `ConditionalModel`.
+    images: `[N, ...]`; the layers are called for one of that shape.
+  """
+  if not own_losses.outermost(model):
+    return False
+  return added_losses.are_made(*_trial(model, objective, images))
+
+
+def _trial(model, objective, images):
+  """Returns the model at a beta, and an example of zeros.
+
+  What is no image of the model is told where training begins.
+  """
+  one = rate_distortion.as_examples(images[:1], model.dtype)
   beta = objective.beta_range[0] if objective.beta_range else objective.beta
-  return rate_distortion.draw(movable.to(beta), images[:1], seed=0)
+  at_beta = movable_model.MovableModel(model).to(beta)
+  return at_beta, tf.zeros_like(one)
+
+
+def _draws(model, objective, images):
+  return rate_distortion.draw(*_trial(model, objective, images), seed=0)
 
 
 def _not_factorised(draws):

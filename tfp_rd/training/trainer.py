@@ -59,6 +59,7 @@ def make_program(
     jit_compile=loop.should_compile(execution.jit_compile),
     seed=initial.fold_in(seed, 2),
     parts=parts,
+    adds_losses=requirements.adds_losses(objective, model, images=images),
   )
 
 
