@@ -108,10 +108,7 @@ def _write(curves, folder, *, label, notes):
   ):
     atomic_file.write_atomically(folder / name, text)
     paths.append(folder / name)
-  for curve in curves:
-    paths.append(folder / 'curves' / f'curve_{curve.name}.json')
-    file.write_curve(curve, paths[-1])
-  return paths
+  return paths + file.write_curves(curves, folder / 'curves')
 
 
 def _write_gaps(runs, folder):

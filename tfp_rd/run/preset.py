@@ -15,6 +15,7 @@ __all__ = ['PRESETS']
 # annealing of the rate's weight; the second half of its runs is
 # `--preset=full --kl_annealing_steps=25000`, 50 of the epochs.
 _PAPER = config.Config(
+  evaluation=config.EvaluationConfig(eval_max_points=40),
   data=config.DataConfig(dataset='binarized_mnist'),
   model=config.ModelConfig(size='paper'),
   training=config.TrainingConfig(
@@ -38,14 +39,20 @@ _WEIGHTS = {
   '-': grid.CurveChanges(weight_power=-0.5),
   '+': grid.CurveChanges(weight_power=0.15),
 }
-_DIGITS = config.Config(training=config.TrainingConfig(num_steps=3000))
+# Where the rate jumps, curves are evaluated between the betas of the grid, too.
+_DIGITS = config.Config(
+  training=config.TrainingConfig(num_steps=3000),
+  evaluation=config.EvaluationConfig(eval_max_points=40),
+)
 
 PRESETS: Mapping[str, grid.Grid] = {
   'quick': grid.Grid(
     config.Config(
       objective=_CURVE[0],
       training=config.TrainingConfig(num_steps=400),
-      evaluation=config.EvaluationConfig(eval_betas=(0.3, 1.0, 3.0)),
+      evaluation=config.EvaluationConfig(
+        eval_betas=(0.3, 1.0, 3.0), eval_max_points=40
+      ),
     ),
     objectives=_CURVE,
     curve_changes={
