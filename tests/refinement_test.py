@@ -87,5 +87,5 @@ def test_a_step_does_not_eat_all_points():
 
 
 def test_a_rate_that_rises_with_beta_jumps_too():
-  rates = refined(lambda beta: 3 + 2 * math.sin(math.log(beta)))
+  rates = refined(lambda beta: 3 + 2 * math.sin(math.log(beta)), max_points=100)
   assert jumps(rates).max() <= 4 / 20 + 1e-9

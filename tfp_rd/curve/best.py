@@ -6,13 +6,15 @@ Chosen on validation, read on test.  No TensorFlow here.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Optional
+from typing import Optional, TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import mixture as mixture_lib
-from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.mixture import Mixture
 from tfp_rd.estimate import Estimate
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = ['BestAtRate', 'best_at_rate', 'suiting_rates']
 
@@ -67,7 +69,7 @@ class BestAtRate:
     return f'{text}; {nats:+.2f} ± {error:.2f} to {self.runner_up.name}'
 
 
-def best_at_rate(curves: Sequence[Curve], rate_nats: float) -> BestAtRate:
+def best_at_rate(curves: 'Sequence[Curve]', rate_nats: float) -> BestAtRate:
   """Finds the model with the least distortion up to a rate.
 
   Between two evaluated betas of one run it takes both models, mixed by
@@ -101,7 +103,7 @@ def best_at_rate(curves: Sequence[Curve], rate_nats: float) -> BestAtRate:
   return BestAtRate(rate_nats, first, others[0], difference)
 
 
-def suiting_rates(curves: Sequence[Curve]) -> tuple[float, ...]:
+def suiting_rates(curves: 'Sequence[Curve]') -> tuple[float, ...]:
   """Returns five rates that suit the models: 2, 4, 6, 8, 10 for 8x8 digits.
 
   Args:

@@ -114,6 +114,16 @@ class Curve:
       dataclasses.replace(self, points=tuple(points)) for points in groups
     ]
 
+  def lines_alone(self) -> 'Curve':
+    """Returns the curve without points of separate runs, if it has a line."""
+    points = tuple(point for point in self.points if point.is_one_run)
+    return dataclasses.replace(self, points=points) if points else self
+
+  def without_lines(self) -> 'Curve':
+    """Returns the curve with the points of separate runs alone."""
+    points = tuple(point for point in self.points if not point.is_one_run)
+    return dataclasses.replace(self, points=points)
+
   def _by_setting(self):
     groups = collections.defaultdict(list)
     for point in self.points:

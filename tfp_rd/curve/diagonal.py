@@ -5,11 +5,13 @@ No TensorFlow here.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import errors
-from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.point import CurvePoint
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = [
   'Diagonal',
@@ -48,7 +50,7 @@ class NamedPoint(NamedTuple):
   point: CurvePoint
 
 
-def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
+def diagonal_of(curves: 'Sequence[Curve]') -> Optional[Diagonal]:
   """Returns the true diagonal where the entropy is known, else the best one's.
 
   Returns:
@@ -71,7 +73,7 @@ def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
   return Diagonal(line, entropy.nats, entropy.stderr_nats)
 
 
-def best_point(curves: Sequence[Curve]) -> Optional[NamedPoint]:
+def best_point(curves: 'Sequence[Curve]') -> Optional[NamedPoint]:
   """Selects the point with the highest ELBO on the validation split.
 
   Estimates that are no bounds are passed over: they may be too high; and so
@@ -94,7 +96,7 @@ def best_point(curves: Sequence[Curve]) -> Optional[NamedPoint]:
 
 
 def below_diagonal(
-  curves: Sequence[Curve], *, num_stderrs: float = 4.0
+  curves: 'Sequence[Curve]', *, num_stderrs: float = 4.0
 ) -> list[NamedPoint]:
   """Lists the test points that are too good beside the best on validation.
 

@@ -6,14 +6,14 @@ No TensorFlow here.
 
 import dataclasses
 import functools
-import pathlib
-from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
 from tfp_rd import errors
-from tfp_rd.run import result_file
+
+if TYPE_CHECKING:
+  from tfp_rd.run import directory
 
 __all__ = ['PointImages', 'of_run']
 
@@ -24,12 +24,12 @@ class PointImages:
 
   Attributes:
     images_sha256: Digest of the test images, `None` where it is not known.
-    files: For each seed: the run's directory, the digest of its
-      `examples.npz`, and the row of the point in that file.
+    files: For each seed: the run, the digest of its `examples.npz`, and the
+      row of the point in that file.
   """
 
   images_sha256: Optional[str]
-  files: tuple[tuple[pathlib.Path, str, int], ...]
+  files: 'tuple[tuple[directory.Run, str, int], ...]'
 
   def nats(self) -> Optional[np.ndarray]:
     """Reads the images.
@@ -39,7 +39,7 @@ class PointImages:
       file is missing or damaged.
     """
     try:
-      rows = [_arrays(path, digest)[:, row] for path, digest, row in self.files]
+      rows = [_arrays(run, digest)[:, row] for run, digest, row in self.files]
       return np.mean(rows, 0)
     except (errors.UserError, KeyError, IndexError, ValueError):
       return None
@@ -58,24 +58,19 @@ class PointImages:
     )
 
 
-def of_run(
-  path: pathlib.Path, result: Mapping[str, Any], row: int
-) -> PointImages:
-  """Returns the images of a point of a run.
-
-  Args:
-    path: The run's directory.
-    result: Content of its `result.json`.
-    row: Place of the point in it.
-  """
-  file = (path, str(result['examples_sha256']), row)
-  return PointImages(result.get('test_images_sha256'), (file,))
+def of_run(run: 'directory.Run') -> list[PointImages]:
+  """Returns the images of each point of a finished run."""
+  result = run.result
+  digest, images = result['examples_sha256'], result.get('test_images_sha256')
+  rows = range(len(result['points']))
+  return [PointImages(images, ((run, digest, row),)) for row in rows]
 
 
 # A figure asks for the points of some dozen runs again and again.
 @functools.lru_cache(maxsize=64)
-def _arrays(path, digest):
+def _arrays(run, digest):
   """Returns rate and distortion of a run, `[2, P, N]`."""
-  arrays = result_file.read_examples(path, digest)
+  del digest  # Another evaluation of the run has another one.
+  arrays = run.examples
   names = ('rate_nats', 'distortion_nats')
   return np.stack([arrays[name].astype(np.float64) for name in names])

@@ -9,13 +9,15 @@ models, weighed by the coin.  No TensorFlow here.
 import dataclasses
 import itertools
 import math
-from typing import Optional
+from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 
-from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.point import CurvePoint
 from tfp_rd.estimate import Estimate
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = ['Mixture', 'mixtures_at', 'paired_difference']
 
@@ -118,7 +120,7 @@ class Mixture:
     return distortion + self.slope * (rate_nats - rate)
 
 
-def mixtures_at(curve: Curve, rate_nats: float) -> list[Mixture]:
+def mixtures_at(curve: 'Curve', rate_nats: float) -> list[Mixture]:
   """Returns what a curve offers up to a rate on validation.
 
   Args:

@@ -6,23 +6,26 @@ No TensorFlow here.
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfp_rd.curve import frontier
-from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.point import CurvePoint
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = ['bounds', 'corners', 'lines', 'on_frontier']
 
 
-def bounds(curves: Iterable[Curve]) -> np.ndarray:
+def bounds(curves: 'Iterable[Curve]') -> np.ndarray:
   """Returns R and D on test `[P, 2]` of the points that are bounds."""
   points = [_place(p) for curve in curves for p in curve.points if _is_bound(p)]
   return np.reshape(points, [-1, 2])
 
 
-def lines(curves: Iterable[Curve]) -> list[np.ndarray]:
+def lines(curves: 'Iterable[Curve]') -> list[np.ndarray]:
   """Returns R and D `[L, 2]` of neighbours of one run that are bounds."""
   found = []
   for curve in curves:
@@ -33,12 +36,12 @@ def lines(curves: Iterable[Curve]) -> list[np.ndarray]:
   return found
 
 
-def corners(curves: Sequence[Curve]) -> np.ndarray:
+def corners(curves: 'Sequence[Curve]') -> np.ndarray:
   """Returns the frontier of curves, as `tfp_rd.curve.frontier.envelope`."""
   return frontier.envelope(*bounds(curves).T, lines(curves))
 
 
-def on_frontier(curves: Sequence[Curve]) -> list[list[bool]]:
+def on_frontier(curves: 'Sequence[Curve]') -> list[list[bool]]:
   """Returns for each point of each curve whether nothing is below it.
 
   Below is a point, or the line between two neighbours of one run, with less D

@@ -8,7 +8,7 @@ from typing import Any, TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import excess as excess_lib
-from tfp_rd.curve import images
+from tfp_rd.curve import images as images_lib
 from tfp_rd.curve.point import (
   CurvePoint,
   PointValue,
@@ -39,12 +39,10 @@ def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
   result = run.result
   try:
     num_pixels = math.prod(result.get('image_shape') or [math.nan])
+    points = [_point(run, entry, num_pixels) for entry in result['points']]
     points = [
-      dataclasses.replace(
-        _point(run, entry, num_pixels),
-        images=images.of_run(run.path, result, n),
-      )
-      for n, entry in enumerate(result['points'])
+      dataclasses.replace(point, images=images)
+      for point, images in zip(points, images_lib.of_run(run), strict=True)
     ]
     if 'entropy_nats' not in result:
       return tuple(points)

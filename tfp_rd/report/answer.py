@@ -6,12 +6,15 @@ The first sections of `table.md`.  No TensorFlow here.
 
 import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import best as best_lib
 from tfp_rd.curve import diagonal
-from tfp_rd.curve.curve import Curve
 from tfp_rd.report import cell
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = ['best_at_rates_md', 'best_elbo_md', 'families_md']
 
@@ -33,7 +36,7 @@ _PAIRED = (
 )
 
 
-def best_at_rates_md(curves: Sequence[Curve]) -> str:
+def best_at_rates_md(curves: 'Sequence[Curve]') -> str:
   """Returns the section that says which model has the least D at some rates.
 
   Args:
@@ -58,7 +61,7 @@ def best_at_rates_md(curves: Sequence[Curve]) -> str:
   return f'## Least distortion at a rate\n\n{"  ".join(words)}\n\n{table}'
 
 
-def best_elbo_md(curves: Sequence[Curve]) -> str:
+def best_elbo_md(curves: 'Sequence[Curve]') -> str:
   """Returns the sentences on the point with the least -ELBO."""
   best = diagonal.best_point(curves)
   if best is None:
@@ -81,7 +84,7 @@ def best_elbo_md(curves: Sequence[Curve]) -> str:
   return text
 
 
-def families_md(curves: Sequence[Curve]) -> str:
+def families_md(curves: 'Sequence[Curve]') -> str:
   """Returns the section with a row for each family."""
   rates = [each.rate_nats for each in _best_at_rates(curves)]
   header = ['family', 'points', f'least {_MINUS}ELBO (nats)', 'its beta']
