@@ -122,11 +122,14 @@ def test_a_run_with_several_betas_is_a_curve_by_itself(tmp_path):
   assert [point.beta for point in curve.points] == [0.5, 2.0]
 
 
-def test_bits_per_pixel_are_those_of_the_negative_elbo(tmp_path):
+def test_bits_per_pixel_are_those_of_the_rate_and_of_the_total(tmp_path):
   fabricate(tmp_path)
   (curve,) = collection.load_curves(tmp_path)
   np.testing.assert_allclose(
-    curve.column('bpp') * 64 * math.log(2), -curve.column('elbo_nats')
+    curve.column('bpp') * 64 * math.log(2), curve.column('rate_nats')
+  )
+  np.testing.assert_allclose(
+    curve.column('total_bpp') * 64 * math.log(2), -curve.column('elbo_nats')
   )
 
 

@@ -47,19 +47,18 @@ def on_frontier(curves: 'Sequence[Curve]') -> list[list[bool]]:
   Below is a point, or the line between two neighbours of one run, with less D
   and no more R.
   """
-  line = corners(curves)
-  return [[_is_on(line, point) for point in curve.points] for curve in curves]
+  line, points = corners(curves), bounds(curves)
+  unbeaten = set(map(tuple, points[frontier.pareto(*points.T)].tolist()))
+  return [
+    [_is_bound(p) and _is_on(line, unbeaten, _place(p)) for p in curve.points]
+    for curve in curves
+  ]
 
 
-def _is_on(line, point):
-  if not _is_bound(point):
-    return False
-  rate, distortion = _place(point)
-  # A point of the same D and less R is below, too.
-  before = frontier.height(line, np.nextafter(rate, -np.inf))
-  return before > distortion and (
-    distortion <= frontier.height(line, rate) + 1e-9
-  )
+def _is_on(line, unbeaten, place):
+  rate, distortion = place
+  is_below = distortion > frontier.height(line, rate) + 1e-9
+  return place in unbeaten and not is_below
 
 
 def _place(point):

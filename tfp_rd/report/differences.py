@@ -24,7 +24,7 @@ _NUM_RATES = 33
 
 def signs_with_lines(
   curves: 'Sequence[Curve]', part: str
-) -> Optional[dict[str, list[Curve]]]:
+) -> 'Optional[dict[str, list[Curve]]]':
   """Returns the curves of each sign of a part, if all of them have lines.
 
   Returns:
