@@ -70,6 +70,11 @@ def same(one, other):
     np.testing.assert_array_equal(other.examples[name], values)
 
 
+def times_of(root):
+  files = [path for path in root.rglob('*') if path.name != 'lock']
+  return {path: path.stat().st_mtime_ns for path in files}
+
+
 def test_points_are_those_of_a_run_that_was_asked_for_them(
   root, sparse, tmp_path
 ):
@@ -98,10 +103,10 @@ def test_asked_at_once_or_later_is_the_same(root, tmp_path, monkeypatch):
 
 def test_the_command_typed_again_adds_nothing(root):
   execute(root, cell())
-  before = {p: p.stat().st_mtime_ns for p in root.rglob('*')}
+  before = times_of(root)
   assert pending.pending([cell(), cell(max_points=0), cell(5)], root) == []
   execute(root, cell())
-  assert {p: p.stat().st_mtime_ns for p in root.rglob('*')} == before
+  assert times_of(root) == before
 
 
 def test_a_kill_between_two_points_loses_no_more_than_time(
