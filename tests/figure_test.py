@@ -121,7 +121,7 @@ def test_sizes_are_those_of_rc_params_and_a_column_is_wide_enough(curves):
     figure = figure_lib.Figure(figsize=(3.3, 2.6))
     ax = figure.add_axes((0.13, 0.16, 0.84, 0.8))
     plot.rate_distortion_plane(curves, ax)
-    figure.draw_without_rendering()
+  figure.draw_without_rendering()  # Ticks are made only now.
   assert ax.xaxis.label.get_fontsize() == 7
   assert ax.xaxis.get_ticklabels()[0].get_fontsize() == 6
   marked = [ln for ln in ax.get_lines() if ln.get_marker() == 'o']
