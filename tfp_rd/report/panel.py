@@ -65,8 +65,8 @@ def rate_distortion_plane(
   line = diagonal.diagonal_of(curves)  # Refuses before anything is drawn.
   is_new = ax is None
   if is_new:
-    figure = style.new_figure(8.2, 5.2)
-    ax = figure.add_axes((0.075, 0.11, 0.62, 0.85))
+    figure = style.new_figure(8.6, 5.2)
+    ax = figure.add_axes((0.075, 0.11, 0.59, 0.85))
   for curve in curves:
     points.draw_points(ax, curve, 'distortion')
   if frontier:
