@@ -29,8 +29,8 @@ def explanation(curves) -> str:
   has_line = any(len(line) > 1 for line in reach.lines(curves))
   turns = tuple(sorted({turn.on_train for turn in points.turns(curves)}))
   is_there = {
-    'lines: curves of one run; between neighbouring points lie mixtures of both '
-    'models, reached by time-sharing, linear in R and D': has_line,
+    'lines: curves of one run; between neighbouring points lie mixtures of '
+    'both models, reached by time-sharing, linear in R and D': has_line,
     f'{limits.frontier_name(curves)}: of points and lines': has_line,
     'rings: trained separately': any(
       not p.is_one_run for curve in with_line for p in curve.points
