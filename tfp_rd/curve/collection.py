@@ -130,9 +130,11 @@ def load_curves(
 
 
 def _settings(run) -> dict[str, Any]:
-  config, versions = run.config, run.result.get('versions')
+  config, result = run.config, run.result  # Which is long to read.
+  versions = result.get('versions')
+  evaluation = config_lib.Config.from_dict(result['config']).evaluation
   settings = {'warm_start': config.warm_start}
-  for part in (run.model_settings, config.training, run.evaluation):
+  for part in (run.model_settings, config.training, evaluation):
     settings |= vars(part)
   settings['options'] = _text(settings['options'])
   # Another version of the package may give other numbers.

@@ -6,7 +6,8 @@ No TensorFlow here.
 
 import dataclasses
 import functools
-from typing import Optional, TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Optional, TYPE_CHECKING
 
 import numpy as np
 
@@ -58,9 +59,15 @@ class PointImages:
     )
 
 
-def of_run(run: 'directory.Run') -> list[PointImages]:
-  """Returns the images of each point of a finished run."""
-  result = run.result
+def of_run(
+  run: 'directory.Run', result: Mapping[str, Any]
+) -> list[PointImages]:
+  """Returns the images of each point of a finished run.
+
+  Args:
+    run: The run.
+    result: Its `result`, which is long to read.
+  """
   digest, images = result['examples_sha256'], result.get('test_images_sha256')
   rows = range(len(result['points']))
   return [PointImages(images, ((run, digest, row),)) for row in rows]

@@ -34,13 +34,17 @@ def compare_runs(
   Returns:
     One record for each family that has both; costs a second a family.
   """
+  runs = list(runs)
+  if not any(run.config.objective.is_curve for run in runs):
+    return ()  # Before all of them are read.
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
   runs = list({run.config.digest: run for run in runs}.values())
+  shared = {run.path: _shared(run) for run in runs}
   judged, judges = {}, {}
   for curve in (run for run in runs if run.config.objective.is_curve):
     name = curve.config.model.architecture
-    separate = _judges(curve, runs)
+    separate = _judges(curve, runs, shared)
     if separate and name not in judged:
       judged[name] = curve.examples
       judges[name] = [run.examples for run in separate]
@@ -54,7 +58,7 @@ def _rank(run):
   return run.config.seed, -run.config.training.num_steps, run.path.name
 
 
-def _judges(curve, runs):
+def _judges(curve, runs, shared):
   """Returns the separate runs of the one setting that suits a curve best."""
   betas = set(curve.points('test'))
   settings = {}
@@ -63,7 +67,7 @@ def _judges(curve, runs):
     if (
       _is_separate(config)
       and config.beta in betas
-      and _shared(run) == _shared(curve)
+      and shared[run.path] == shared[curve.path]
     ):
       own = config.training.num_steps, config.model.dropout
       settings.setdefault(own, []).append(run)

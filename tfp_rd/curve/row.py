@@ -42,7 +42,9 @@ def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
     points = [_point(run, entry, num_pixels) for entry in result['points']]
     points = [
       dataclasses.replace(point, images=images)
-      for point, images in zip(points, images_lib.of_run(run), strict=True)
+      for point, images in zip(
+        points, images_lib.of_run(run, result), strict=True
+      )
     ]
     if 'entropy_nats' not in result:
       return tuple(points)
