@@ -102,7 +102,8 @@ def test_runs_of_several_versions_are_told_apart(tmp_path):
     fabricate(tmp_path, seed=seed, result=result)
   (curve,) = collection.load_curves(tmp_path)
   assert [p.settings['tfp_rd'] for p in curve.points] == ['0.1.0', '0.2.0']
-  assert '| tfp_rd |' in table.table_md([curve], label='', notes=())
+  page = table.table_md([curve], label='', notes=())
+  assert '- a: tfp_rd 0.1.0\n- b: tfp_rd 0.2.0' in page
 
 
 def test_runs_of_one_version_have_no_column_for_it(tmp_path):

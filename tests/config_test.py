@@ -225,6 +225,7 @@ def test_how_a_finished_run_is_evaluated_is_no_part_of_what_it_is():
     config.EvaluationConfig(eval_examples=3),
     config.EvaluationConfig(eval_train_examples=3),
     config.EvaluationConfig(eval_betas=(0.5,)),
+    config.EvaluationConfig(eval_max_points=40),
   ):
     other = dataclasses.replace(base, evaluation=evaluation)
     assert other != base
@@ -332,6 +333,7 @@ WRONG = {
     'eval_examples': (0, 'all'),
     'eval_train_examples': (0, 2.5),
     'eval_betas': ((0.0,), (-1,), ('1',), 'x', 3, (float('inf'),)),
+    'eval_max_points': (-1, 2.5, None, '40'),
   },
   config.Execution: {
     'data_dir': (1,),

@@ -122,11 +122,14 @@ def test_a_run_with_several_betas_is_a_curve_by_itself(tmp_path):
   assert [point.beta for point in curve.points] == [0.5, 2.0]
 
 
-def test_bits_per_pixel_are_those_of_the_negative_elbo(tmp_path):
+def test_bits_per_pixel_are_those_of_the_rate_and_of_the_total(tmp_path):
   fabricate(tmp_path)
   (curve,) = collection.load_curves(tmp_path)
   np.testing.assert_allclose(
-    curve.column('bpp') * 64 * math.log(2), -curve.column('elbo_nats')
+    curve.column('bpp') * 64 * math.log(2), curve.column('rate_nats')
+  )
+  np.testing.assert_allclose(
+    curve.column('total_bpp') * 64 * math.log(2), -curve.column('elbo_nats')
   )
 
 
@@ -148,6 +151,43 @@ def test_a_curve_file_reads_back_equal(tmp_path):
   fields = json.loads(path.read_text())
   assert list(fields) == ['name', 'description', 'results', 'sha256']
   assert fields['results']['rate_nats'] == list(curve.column('rate_nats'))
+
+
+def test_a_file_holds_points_of_one_training_alone(tmp_path):
+  for beta in (0.3, 1.0):
+    fabricate(tmp_path / 'runs', '-+v', beta=beta)
+  fabricate(tmp_path / 'runs', '-+v', num_steps=7)
+  curves = collection.load_curves(tmp_path / 'runs')
+  first, second = file.write_curves(curves, tmp_path)
+  assert first.name == 'curve_-+v.json'
+  assert second.name.startswith('curve_-+v_beta_elbo_')
+  found = [file.read_curve(path) for path in (first, second)]
+  steps = [{p.settings['num_steps'] for p in each.points} for each in found]
+  assert steps == [{1500}, {7}]
+  points = [point for each in found for point in each.points]
+  assert sorted(points, key=str) == sorted(curves[0].points, key=str)
+  assert 'num_steps 7' in found[1].description
+
+
+def test_whether_a_line_joins_the_points_survives_a_file(tmp_path):
+  columns = {'beta': (1.0, 2.0), 'rate_nats': (2.0, 1.0)}
+  for is_one_run in (True, False):
+    columns['is_one_run'] = (is_one_run,) * 2
+    curve = Curve.from_columns('mine', '', columns)
+    file.write_curve(curve, tmp_path / 'curve.json')
+    assert file.read_curve(tmp_path / 'curve.json') == curve
+    assert bool(curve.one_run_lines()) == is_one_run
+
+
+def test_of_several_seeds_a_line_has_the_betas_of_all():
+  columns = {
+    'beta': (1.0, 2.0, 3.0),
+    'rate_nats': (3.0, 2.0, 1.0),
+    'is_one_run': (True,) * 3,
+    'seeds': ((0, 1), (1,), (0, 1)),
+  }
+  (line,) = Curve.from_columns('mine', '', columns).one_run_lines()
+  assert [point.beta for point in line] == [1.0, 3.0]
 
 
 def test_another_number_in_a_curve_file_is_refused(tmp_path):

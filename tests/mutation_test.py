@@ -74,9 +74,9 @@ MUTATIONS = (
   ),
   Mutation(
     'all points of a curve measured at beta 1',
-    'model/movable_model.py',
-    'yield beta, movable.to(beta)',
-    'yield beta, movable.to(1.0)',
+    'training/result.py',
+    'at_beta = movable.to(beta)',
+    'at_beta = movable.to(1.0)',
     'curve_points_test.py'
     '::test_each_point_is_that_of_the_model_at_its_beta[test]',
   ),

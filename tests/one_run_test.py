@@ -228,7 +228,7 @@ def test_lines_join_what_one_run_trained_and_rings_stand_apart(tmp_path):
     if len(line.get_xdata()) == len(BETAS)
   ]
   # The curve and the convex hull; others are markers alone.
-  assert [style for style, *_ in drawn].count('-') == 2
+  assert [style for style, *_ in drawn] == ['-', 'None', 'None', '--']
   rings = [line for line in ax.lines if line.get_markerfacecolor() == 'none']
   assert len(rings) == 1
   np.testing.assert_allclose(

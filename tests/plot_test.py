@@ -80,7 +80,7 @@ def test_the_spread_over_seeds_has_a_wider_bar():
 def test_the_diagonal_has_the_sum_of_the_best_point(curves):
   entropy = -diagonal.best_point(curves).point.test.elbo.nats
   drawn = lines(plot.rate_distortion_plane(curves))
-  (line,) = (line for label, line in drawn.items() if style.BEST in label)
+  (line,) = (line for label, line in drawn.items() if 'best' in label)
   np.testing.assert_allclose(np.sum(line.get_data(), axis=0), entropy)
   assert f'{entropy:.2f}' in line.get_label()
 
@@ -100,12 +100,18 @@ def test_the_staircase_touches_every_unbeaten_point_and_rises_nowhere(curves):
     assert (rate[i], distortion[i]) in touched
 
 
-def test_the_axes_begin_at_zero_and_hold_every_point(curves):
+def test_the_limits_are_those_of_the_points(curves):
   ax = plot.rate_distortion_plane(curves)
-  assert (ax.get_xlim()[0], ax.get_ylim()[0]) == (0, 0)
-  for curve in curves:
-    assert ax.get_xlim()[1] > curve.column('rate_nats').max()
-    assert ax.get_ylim()[1] > curve.column('distortion_nats').max()
+  assert ax.get_xlim()[0] == 0
+  rate, distortion = (
+    np.concatenate([curve.column(name) for curve in curves])
+    for name in ('rate_nats', 'distortion_nats')
+  )
+  assert rate.max() < ax.get_xlim()[1] < 1.1 * rate.max()
+  low, high = ax.get_ylim()
+  assert low < distortion.min() <= distortion.max() < high
+  # Neither the axis nor the diagonal stretches them.
+  assert high - low < 1.2 * np.ptp(distortion) + 1
 
 
 def test_axes_that_are_given_are_drawn_into(curves):
@@ -152,7 +158,8 @@ def test_no_panel_covers_another_and_none_is_cut(names, spread, tmp_path):
   plot.save(figure, tmp_path / 'x.png')  # Gives every text its extent.
   boxes = {ax.get_title(loc='left'): ax.get_tightbbox() for ax in figure.axes}
   boxes |= {text.get_text(): text.get_window_extent() for text in figure.texts}
-  assert len(boxes) == 7
+  boxes['legend'] = figure.legends[0].get_window_extent()
+  assert len(boxes) == 8
   assert not overlapping(boxes)
   width, height = figure.bbox.size
   for box in boxes.values():
@@ -203,13 +210,17 @@ def test_no_points_are_refused_by_a_sentence(draw):
     draw([])
 
 
-def test_a_curve_without_validation_is_refused_by_a_sentence():
+def test_without_validation_there_is_no_diagonal(curves):
   columns = {name: (1.0,) for name in ('beta', 'rate_nats', 'distortion_nats')}
-  curve = curve_lib.Curve.from_columns(
-    'mine', '', {**columns, 'elbo_nats': (-2.0,)}
-  )
-  with pytest.raises(errors.UserError, match='no ELBO on validation at beta 1'):
-    plot.rate_distortion_plane([curve])
+  curve = curve_lib.Curve.from_columns('mine', '', columns)
+  assert curve.points[0].test.elbo.nats == -2.0
+  for draw in (plot.rate_distortion_plane, plot.elbo_against_rate):
+    labels = lines(draw([curve]))
+    assert 'mine' in labels
+    assert not [label for label in labels if 'best' in label]
+  # Beside others that have validation, theirs is drawn.
+  labels = lines(plot.rate_distortion_plane([*curves, curve]))
+  assert [label for label in labels if 'best' in label]
 
 
 def test_neither_tensorflow_nor_pyplot_is_imported():

@@ -11,7 +11,7 @@ import pytest
 from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
 from tfp_rd.curve import collection, diagonal, families, file
-from tfp_rd.report import plot, points, report, table
+from tfp_rd.report import caption, plot, report, table
 from tfp_rd.run import directory as run_lib
 
 TARGET = 'target_rate(target_rate_nats=3.0)'
@@ -60,15 +60,19 @@ def test_a_point_without_a_beta_goes_by_its_objective(tmp_path):
   assert curve.points[1].label == TARGET
   np.testing.assert_array_equal(curve.column('beta'), [1.0, np.nan])
   page = (tmp_path / 'report' / 'table.md').read_text()
-  assert f'Best on validation: `---` of {TARGET}, whose' in page
-  assert f'\n| `---` | {TARGET} | {TARGET} |' in page
-  assert page.count('| 1 | beta_elbo |') == 1
+  assert f'chosen on validation: `---` of {TARGET}, with' in page
+  assert f'\n| `---` | {TARGET} | * | b |' in page
+  assert '- a: objective beta_elbo\n' in page
+  assert page.count('| `---` | 1 |  | a |') == 1
   rows = rows_of(tmp_path / 'report' / 'table.csv')
   assert [row['beta'] for row in rows] == ['1.0', '']
   assert [row['objective'] for row in rows] == ['beta_elbo', TARGET]
-  path = tmp_path / 'report' / 'curves' / 'curve_---.json'
-  assert json.loads(path.read_text())['results']['beta'] == [1.0, None]
-  assert file.read_curve(path) == curve
+  folder = tmp_path / 'report' / 'curves'
+  paths = [folder / 'curve_---.json', *folder.glob('curve_---_target_rate_*')]
+  found = [json.loads(path.read_text())['results']['beta'] for path in paths]
+  assert found == [[1.0], [None]]
+  read = [point for path in paths for point in file.read_curve(path).points]
+  assert tuple(read) == curve.points
 
 
 def test_a_point_without_a_beta_is_drawn(tmp_path):
@@ -137,16 +141,18 @@ def test_an_estimate_is_marked_in_tables(with_estimate):
   assert statuses == [('upper_bound', 'lower_bound'), ('estimate', 'estimate')]
   assert 'test_distortion_status' not in header
   page = table.table_md(with_estimate, label='', notes=())
+  _, _, page = page.partition('## All points')
   rows = [line for line in page.splitlines() if line.startswith('| `')]
   # R and -ELBO of test and train.
-  assert [row.count('(estimate)') for row in rows] == [0, 4]
+  assert sorted(row.count('(estimate)') for row in rows) == [0, 4]
 
 
 def test_bounds_have_no_column_for_their_status(tmp_path):
   fabricate(tmp_path)
   curves = collection.load_curves(tmp_path)
   assert 'status' not in table.table_csv(curves)
-  assert '(' not in table.table_md(curves, label='', notes=()).split('| `')[1]
+  page = table.table_md(curves, label='', notes=())
+  assert '(' not in page.split('| `')[-1]
 
 
 def test_an_estimate_has_a_dashed_outline(with_estimate):
@@ -162,12 +168,12 @@ def test_an_estimate_has_a_dashed_outline(with_estimate):
   np.testing.assert_allclose(bound, [5.0, 10.0])
   ((*stairs,),) = drawn(ax, 'Pareto staircase')
   assert min(x for x, _ in stairs) == pytest.approx(5.0)
-  assert 'dashed: estimates' in points.explanation(with_estimate)
+  assert 'dashed outlines: estimates' in caption.explanation(with_estimate)
 
 
 def test_without_estimates_they_are_not_explained(tmp_path):
   fabricate(tmp_path)
-  found = points.explanation(collection.load_curves(tmp_path))
+  found = caption.explanation(collection.load_curves(tmp_path))
   assert 'dashed' not in found
 
 

@@ -81,9 +81,13 @@ def test_the_table_has_the_numbers_of_the_results(root, tmp_path):
 def test_the_page_has_the_numbers_of_the_table(root, tmp_path):
   report.write_report(root, tmp_path / 'report')
   page = (tmp_path / 'report' / 'table.md').read_text()
+  _, _, page = page.partition('## All points')
   body = [line for line in page.splitlines() if line.startswith('| `')]
   rows = rows_of(tmp_path / 'report' / 'table.csv')
+  rows.sort(key=lambda row: float(row['test_rate_nats']))
   for line, row in zip(body, rows, strict=True):
+    assert line.startswith(f'| `{row["architecture"]}` |')
+    assert ('| * |' in line) == (row['is_on_frontier'] == 'True')
     numbers = [float(n) for n in re.findall(r'-?\d+\.\d\d', line)]
     expected = [
       abs(float(row[f'{split}_{value}{error}_nats']))
@@ -97,10 +101,17 @@ def test_the_page_has_the_numbers_of_the_table(root, tmp_path):
 def test_every_number_of_the_page_names_its_unit(root, tmp_path):
   report.write_report(root, tmp_path / 'report')
   page = (tmp_path / 'report' / 'table.md').read_text()
-  (header,) = (ln for ln in page.splitlines() if ln.startswith('| family'))
-  columns = [column.strip() for column in header.strip('|').split('|')]
-  assert columns[:4] == ['family', 'beta', 'num_steps', 'seeds']
-  assert all(column.endswith('(nats)') for column in columns[4:])
+  lines = page.splitlines()
+  headers = [lines[n - 1] for n, line in enumerate(lines) if '---:' in line]
+  assert len(headers) == 3
+  without = {'family', 'next family', 'beta', 'its beta', 'points', 'frontier'}
+  for header in headers:
+    columns = [column.strip() for column in header.strip('|').split('|')]
+    rest = [name for name in columns if name not in without]
+    assert all(column.endswith('(nats)') for column in rest)
+    assert len(rest) >= 3
+  # What is the same everywhere is said once.
+  assert 'All: objective beta_elbo, size small, num_steps 1500.' in page
 
 
 def test_the_curves_are_those_of_the_runs(root, tmp_path):
@@ -120,7 +131,7 @@ def test_seeds_share_a_row_that_tells_their_spread(tmp_path):
   assert f'[{spread:.2f}]' in (tmp_path / 'report' / 'table.md').read_text()
 
 
-def test_settings_that_differ_have_a_column(root, tmp_path):
+def test_settings_that_differ_have_a_column_and_a_letter(root, tmp_path):
   training = config_lib.TrainingConfig(num_steps=400, learning_rate=0.01)
   fabricate(root, training=training)
   report.write_report(root, tmp_path / 'report')
@@ -128,7 +139,11 @@ def test_settings_that_differ_have_a_column(root, tmp_path):
   cells = {(row['num_steps'], row['learning_rate']) for row in rows}
   assert cells == {('400', '0.01'), ('1500', '0.003')}
   page = (tmp_path / 'report' / 'table.md').read_text()
-  assert '| num_steps | learning_rate |' in page
+  assert '- a: num_steps 1500, learning_rate 0.003' in page
+  assert '- b: num_steps 400, learning_rate 0.01' in page
+  _, _, points = page.partition('## All points')
+  assert points.count('| b |') == 1
+  assert points.count('| a |') == 6
 
 
 def test_a_corrupt_result_is_named_and_left_out(root, tmp_path):

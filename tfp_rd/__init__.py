@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
     ModelConfig,
     TrainingConfig,
   )
+  from tfp_rd.curve.best import best_at_rate
   from tfp_rd.curve.collection import load_curves
   from tfp_rd.curve.curve import Curve
   from tfp_rd.errors import UserError
@@ -80,6 +81,7 @@ _HOMES = {
   'Execution': 'config',
   'ModelConfig': 'config',
   'TrainingConfig': 'config',
+  'best_at_rate': 'curve.best',
   'Curve': 'curve.curve',
   'load_curves': 'curve.collection',
   'UserError': 'errors',
@@ -103,6 +105,7 @@ _HOMES = {
 __all__ = [
   '__version__',
   'Architecture',
+  'best_at_rate',
   'BetaElbo',
   'build',
   'cli',

@@ -33,12 +33,14 @@ class Style(NamedTuple):
   """How a sign is drawn, in the words of matplotlib.
 
   The point of a family has the fill of its encoder, the marker of its decoder
-  and the colour of its marginal.  The panel of a part uses all four fields.
+  and the colour of its marginal; its line has the colour and the line style of
+  the marginal.  The panel of a part uses all four fields.
 
   Attributes:
     colour: A colour that matplotlib knows.
     marker: A marker.
-    linestyle: That of the staircase in the panel of its part.
+    linestyle: That of the sign in the panel of its part; of a marginal, that of
+      its families' lines, too.
     fill: A fill style: `'full'`, `'none'`, `'left'`, `'top'`, ...
   """
 
@@ -120,14 +122,14 @@ SIGNS: Mapping[str, tuple[Sign, ...]] = {
       'tfp_rd.marginal.masked_autoregressive',
       'MAF',
       'masked autoregressive flow',
-      Style(_ORANGE),
+      Style(_ORANGE, linestyle='--'),
     ),
     Sign(
       'v',
       'tfp_rd.marginal.vamp',
       'VampPrior',
       'VampPrior',
-      Style(_GREEN),
+      Style(_GREEN, linestyle=':'),
     ),
   ),
 }

@@ -221,6 +221,9 @@ class EvaluationConfig:
       likewise.
     eval_betas: Betas at which a curve of one run is evaluated; by default ten
       over its range.
+    eval_max_points: A curve of one run is evaluated at further betas, where
+      its rate on validation jumps, until it has at most so many points; 0 for
+      eval_betas alone.
 
   Raises:
     UserError: A value is not as said.
@@ -230,12 +233,14 @@ class EvaluationConfig:
   eval_examples: Optional[int] = None
   eval_train_examples: Optional[int] = None
   eval_betas: tuple[float, ...] = ()
+  eval_max_points: int = 0
 
   def __post_init__(self):
     field.check_whole(self, 'eval_samples', least=1)
     field.check_whole(self, 'eval_examples', least=1, optional=True)
     field.check_whole(self, 'eval_train_examples', least=1, optional=True)
     field.check_numbers(self, 'eval_betas', low=0)
+    field.check_whole(self, 'eval_max_points', least=0)
     # Each beta is one point, in the order of the curve.
     field.set_field(self, 'eval_betas', tuple(sorted(set(self.eval_betas))))
 

@@ -38,15 +38,16 @@ tfp-rd grid [flags]: train every combination of the axes, then draw the report.
   tfp-rd grid --one_run_curves=false --warm_start=up   each from the last
   tfp-rd grid --preset=full --workers=8           one process for each of 8 GPUs
 
-A curve is one run: one network that takes beta, see docs/one_run_curves.md.
+A curve is one run: one network that takes beta, see docs/one_run_curves.md.  It
+is evaluated at its betas and, up to --eval_max_points, where its rate jumps.
 
 Stopped at any moment and typed again, it goes on where it was: what is left to
 do is what has no result below --run_root.  Several grids, and several machines
 with one file system, may share that directory.  --report_dir= draws nothing.
 
 Presets:
-  quick     12 curves of 400 steps on digits, drawn at beta 0.3, 1, 3
-  plane     12 curves of 1,600 and 1,700 steps on digits, at 10 betas
+  quick     12 curves of 400 steps on digits, from beta 0.3 to 3
+  plane     12 curves of 1,600 and 1,700 steps on digits, at up to 40 betas
   separate  12 families x beta 0.1, 0.3, 1, 3 x 3,000 steps on digits
   full      the paper's: binarized_mnist, --size=paper, 15 betas, 100,000 steps
 """

@@ -31,9 +31,10 @@ tfp-rd report [flags]: draw figures and tables of all finished runs.
   tfp-rd report --run_root=runs --report_dir=report
 
 Writes rd_plane.png and .svg, table.csv, table.md and curves/curve_NAME.json;
-where curves of one run stand beside separate runs, also one_run_gaps.png and
-.md.  Unfinished runs are passed over, so that a report of a grid can be written
-while it runs.
+table.md begins with the least distortion at some rates.  Where curves of one
+run stand beside separate runs, rd_plane_separate.png has both, and
+one_run_gaps.png and .md compare them.  Unfinished runs are passed over, so that
+a report of a grid can be written while it runs.
 """
 
 

@@ -6,6 +6,8 @@ No TensorFlow here.
 
 import collections
 import dataclasses
+import functools
+import operator
 import pathlib
 import warnings
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ __all__ = ['Collection', 'collect', 'load_curves']
 # Settings that each point has; others where they differ among the runs.
 _ALWAYS = ('size', 'num_steps')
 # Which points a run has, not what they are.
-_NO_SETTINGS = ('architecture', 'eval_betas')
+_NO_SETTINGS = ('architecture', 'eval_betas', 'eval_max_points')
 
 
 class _Entry(NamedTuple):
@@ -208,7 +210,12 @@ def _average(by_seed) -> CurvePoint:
     excess=None if None in excess else _average_value(excess),
     found_beta=_mean([point.found_beta for point in points]),
     is_infeasible=any(point.is_infeasible for point in points),
+    images=_join([point.images for point in points]),
   )
+
+
+def _join(images):
+  return None if None in images else functools.reduce(operator.add, images)
 
 
 def _average_split(splits):
@@ -216,8 +223,9 @@ def _average_split(splits):
     name: _average_value([getattr(split, name) for split in splits])
     for name in STATUS
   }
-  bpp = _mean([split.bpp for split in splits])
-  return dataclasses.replace(splits[0], bpp=bpp, **values)
+  for name in ('bpp', 'total_bpp'):
+    values[name] = _mean([getattr(split, name) for split in splits])
+  return dataclasses.replace(splits[0], **values)
 
 
 def _average_value(values) -> PointValue:

@@ -44,6 +44,7 @@ def _table() -> dict[str, _Column]:
     'beta': _Column(('beta',), ()),
     'objective': _Column(('objective',), ('objective',)),
     'found_beta': _Column(('found_beta',), ('found_beta',)),
+    'is_one_run': _Column(('is_one_run',), ()),
   }
   for split, prefix in PREFIXES.items():
     path = (split, 'num_examples')
@@ -56,7 +57,8 @@ def _table() -> dict[str, _Column]:
       for pattern, field in _FIELDS.items():
         path = (split, name)
         table[prefix + pattern.format(name)] = _Column((*path, field), path)
-    table[f'{prefix}bpp'] = _Column((split, 'bpp'), (split, 'num_examples'))
+    for name in ('bpp', 'total_bpp'):
+      table[prefix + name] = _Column((split, name), (split, 'num_examples'))
   for name in ('nats', 'stderr_nats'):
     table[f'entropy_{name}'] = _Column(('entropy', name), ('entropy',))
   for pattern, field in list(_FIELDS.items())[:3]:
@@ -65,7 +67,7 @@ def _table() -> dict[str, _Column]:
 
 
 _TABLE = _table()
-_BEFORE_SETTINGS = ('beta', 'objective', 'found_beta')
+_BEFORE_SETTINGS = ('beta', 'objective', 'found_beta', 'is_one_run')
 
 
 def names(
@@ -153,13 +155,14 @@ def _walk(record, path):
 def _point(row, settings):
   row = {name: _number(entry) for name, entry in row.items()}
   text = row.get('objective') or ''
+  is_one_run = row.get('is_one_run')
   entropy = row.get('entropy_nats')
   if entropy is not None:
     entropy = Estimate(entropy, row.get('entropy_stderr_nats') or 0.0)
   return CurvePoint(
     beta=None if row['beta'] is None else float(row['beta']),
     objective=text,
-    is_one_run=_is_one_run(text),
+    is_one_run=_is_one_run(text) if is_one_run is None else bool(is_one_run),
     found_beta=row.get('found_beta'),
     settings={name: row[name] for name in settings},
     seeds=tuple(row.get('seeds') or ()),
@@ -178,8 +181,19 @@ def _split(row, prefix):
     )
     for name, usual in STATUS.items()
   }
-  bpp, num_examples = (row.get(prefix + n) for n in ('bpp', 'num_examples'))
-  return SplitValues(**values, bpp=bpp, num_examples=num_examples)
+  values['elbo'] = values['elbo'] or _elbo(values)
+  others = ('bpp', 'total_bpp', 'num_examples')
+  return SplitValues(**values, **{n: row.get(prefix + n) for n in others})
+
+
+def _elbo(values):
+  """Returns -(D + R), without an error, where both are known."""
+  parts = [values[name] for name in ('rate', 'distortion')]
+  if None in parts:
+    return None
+  is_bound = all(p.status in ('exact', 'upper_bound') for p in parts)
+  nats = -sum(part.nats for part in parts)
+  return PointValue(nats, status='lower_bound' if is_bound else 'estimate')
 
 
 def _value(row, name, *, status, prefix=''):

@@ -6,15 +6,19 @@ No TensorFlow here.
 
 import collections
 import dataclasses
+import numbers
+import types
 from collections.abc import Mapping, Sequence
+from typing import Optional
 
 import numpy as np
 
 from tfp_rd import errors
 from tfp_rd.curve import columns as columns_lib
-from tfp_rd.curve.point import CurvePoint
+from tfp_rd.curve.point import CurvePoint, SplitValues
+from tfp_rd.point import Point
 
-__all__ = ['Curve']
+__all__ = ['Curve', 'from_points']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +52,10 @@ class Curve:
       description: What it is, in words.
       columns: Name to one entry a point: `beta`, and any of `rate_nats`,
         `rate_stderr_nats`, `seed_std_rate_nats`, the same of `distortion` and
-        `elbo`, `bpp` and `num_examples`; these are of the test split, and of
-        others as in `validation_elbo_nats`.  `None` stands for no number.
-        Columns of other names are settings.
+        `elbo`, `bpp`, `total_bpp` and `num_examples`; these are of the test
+        split, and of others as in `validation_elbo_nats`.  `None` stands for no
+        number.  `is_one_run` says whether one training gave all points, so that
+        a line joins them.  Columns of other names are settings.
 
     Returns:
       The curve.
@@ -81,10 +86,117 @@ class Curve:
     return np.array(values, np.float64)
 
   def one_run_lines(self) -> list[tuple[CurvePoint, ...]]:
-    """Returns the points of each run that trained a whole curve, run by run."""
-    lines = collections.defaultdict(list)
+    """Returns the points of each run that trained a whole curve, run by run.
+
+    Of several seeds those betas count that all of them have.
+    """
+    lines = [
+      [point for point in points if point.is_one_run]
+      for points in self._by_setting().values()
+    ]
+    most = [max((p.num_seeds for p in line), default=0) for line in lines]
+    return [
+      tuple(point for point in line if point.num_seeds == num)
+      for line, num in zip(lines, most, strict=True)
+      if line
+    ]
+
+  def of_one_setting(self) -> list['Curve']:
+    """Returns a curve for each way in which points were trained.
+
+    Curves of one run come first, then the others by their number of points.
+    """
+    groups = sorted(
+      self._by_setting().values(),
+      key=lambda points: (not points[0].is_one_run, -len(points)),
+    )
+    return [
+      dataclasses.replace(self, points=tuple(points)) for points in groups
+    ]
+
+  def lines_alone(self) -> 'Curve':
+    """Returns the curve without points of separate runs, if it has a line."""
+    points = tuple(point for point in self.points if point.is_one_run)
+    return dataclasses.replace(self, points=points) if points else self
+
+  def without_lines(self) -> 'Curve':
+    """Returns the curve with the points of separate runs alone."""
+    points = tuple(point for point in self.points if not point.is_one_run)
+    return dataclasses.replace(self, points=points)
+
+  def _by_setting(self):
+    groups = collections.defaultdict(list)
     for point in self.points:
-      if point.is_one_run:
-        key = (point.objective, *map(str, point.settings.values()))
-        lines[key].append(point)
-    return [tuple(points) for points in lines.values()]
+      key = (
+        point.is_one_run,
+        point.objective,
+        *map(str, point.settings.values()),
+      )
+      groups[key].append(point)
+    return groups
+
+
+def from_points(
+  name: str,
+  points: Mapping[Optional[float], Point],
+  *,
+  validation: Mapping[Optional[float], Point] = types.MappingProxyType({}),
+  is_one_run: bool = False,
+  description: str = '',
+) -> Curve:
+  """Makes a curve of points that one has measured, as of any model.
+
+  Args:
+    name: What it is called in legends and tables; three signs, such as
+      `'-+v'`, are drawn as that architecture.
+    points: Beta to the `tfp_rd.Point` of the test images, as
+      `tfp_rd.evaluate` returns it.
+    validation: Beta to that of the validation images.  Without it the curve is
+      drawn, and nothing is chosen from it: neither the best -ELBO nor the least
+      D at a rate.
+    is_one_run: Whether one training gave all points, so that a line joins them.
+    description: What it is, in words.
+
+  Returns:
+    The curve, by rising beta.
+
+  Raises:
+    UserError: There is no point, a key is no beta, or a value is no `Point`.
+
+  #### Examples
+
+  ```python
+  point = tfp_rd.Point.from_examples([4.1, 3.9], [9.0, 8.0], num_samples=1)
+  curve = tfp_rd.curve.from_points('mine', {1.0: point})
+  ```
+  """
+  for mapping in (points, validation):
+    _check_points(name, mapping)
+  if not points:
+    raise errors.UserError(
+      f'curve {name} has no point; give a mapping from beta to tfp_rd.Point.'
+    )
+  return Curve(
+    name,
+    description,
+    (),
+    tuple(
+      CurvePoint(
+        beta=None if beta is None else float(beta),
+        is_one_run=is_one_run,
+        test=SplitValues.of_point(points[beta]),
+        validation=SplitValues.of_point(validation.get(beta)),
+      )
+      for beta in sorted(points, key=lambda beta: (beta is None, beta or 0.0))
+    ),
+  )
+
+
+def _check_points(name, points):
+  for beta, point in points.items():
+    is_beta = beta is None or isinstance(beta, numbers.Real)
+    if not (is_beta and isinstance(point, Point)):
+      raise errors.UserError(
+        f'curve {name} got {point!r:.60} at {beta!r}; give a mapping from beta '
+        'to tfp_rd.Point, as tfp_rd.evaluate returns it.'
+      )

@@ -5,11 +5,13 @@ No TensorFlow here.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TYPE_CHECKING
 
 from tfp_rd import errors
-from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.point import CurvePoint
+
+if TYPE_CHECKING:
+  from tfp_rd.curve.curve import Curve
 
 __all__ = [
   'Diagonal',
@@ -48,11 +50,12 @@ class NamedPoint(NamedTuple):
   point: CurvePoint
 
 
-def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
+def diagonal_of(curves: 'Sequence[Curve]') -> Optional[Diagonal]:
   """Returns the true diagonal where the entropy is known, else the best one's.
 
   Returns:
-    The diagonal; `None` where the entropy is not known and no point is a bound.
+    The diagonal; `None` where the entropy is not known and no point is a bound
+    that was measured on validation.
 
   Raises:
     UserError: There are no points.
@@ -62,7 +65,7 @@ def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
     best = NamedPoint('', next(p for curve in curves for p in curve.points))
     if best.point.excess is None:
       return None
-  total = -_elbo(best, 'test').nats
+  total = -best.point.test.elbo.nats
   if best.point.excess is None:
     return Diagonal(total)
   entropy = best.point.entropy
@@ -70,13 +73,14 @@ def diagonal_of(curves: Sequence[Curve]) -> Optional[Diagonal]:
   return Diagonal(line, entropy.nats, entropy.stderr_nats)
 
 
-def best_point(curves: Sequence[Curve]) -> Optional[NamedPoint]:
+def best_point(curves: 'Sequence[Curve]') -> Optional[NamedPoint]:
   """Selects the point with the highest ELBO on the validation split.
 
-  Estimates that are no bounds are passed over: they may be too high.
+  Estimates that are no bounds are passed over: they may be too high; and so
+  are points without a validation split.
 
   Returns:
-    The point; `None` if none is a bound.
+    The point; `None` if there is no such bound.
 
   Raises:
     UserError: There are no points.
@@ -85,14 +89,14 @@ def best_point(curves: Sequence[Curve]) -> Optional[NamedPoint]:
     raise errors.UserError('no points to choose from; got no curve with any.')
   points = [NamedPoint(c.name, p) for c in curves for p in c.points]
   return max(
-    filter(_is_bound, points),
-    key=lambda named: _elbo(named, 'validation').nats,
+    filter(_is_known_bound, points),
+    key=lambda named: named.point.validation.elbo.nats,
     default=None,
   )
 
 
 def below_diagonal(
-  curves: Sequence[Curve], *, num_stderrs: float = 4.0
+  curves: 'Sequence[Curve]', *, num_stderrs: float = 4.0
 ) -> list[NamedPoint]:
   """Lists the test points that are too good beside the best on validation.
 
@@ -110,7 +114,7 @@ def below_diagonal(
   best = best_point(curves)
   if best is None:
     return []
-  best_elbo = _elbo(best, 'test').nats
+  best_elbo = best.point.test.elbo.nats
   return [
     named
     for curve in curves
@@ -119,22 +123,18 @@ def below_diagonal(
   ]
 
 
-def _elbo(named, split):
-  elbo = getattr(named.point, split).elbo
-  if elbo is None:
-    raise errors.UserError(
-      f'curve {named.name} has no ELBO on {split} {named.point.phrase}; the '
-      'diagonal needs the columns elbo_nats and validation_elbo_nats.'
-    )
-  return elbo
-
-
 def _is_above(named, elbo_nats, num_stderrs):
   """Returns whether an ELBO is higher by more than its standard errors."""
-  elbo = _elbo(named, 'test')
-  if elbo.stderr_nats is None:
+  elbo = named.point.test.elbo
+  if elbo is None or elbo.stderr_nats is None:
     return False
   return elbo.nats - elbo_nats > num_stderrs * elbo.stderr_nats
+
+
+def _is_known_bound(named):
+  """Whether a point is a bound, and has its ELBO on validation and test."""
+  splits = named.point.validation, named.point.test
+  return _is_bound(named) and None not in [split.elbo for split in splits]
 
 
 def _is_bound(named):

@@ -1,15 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
 """A curve as a file: JSON that people can read, one column a line."""
 
+import dataclasses
+import hashlib
 import json
 import pathlib
+from collections.abc import Iterable
 
 from tfp_rd import errors
 from tfp_rd.curve import columns as columns_lib
 from tfp_rd.curve import curve as curve_lib
 from tfp_rd.run import atomic_file, sealed
 
-__all__ = ['read_curve', 'write_curve']
+__all__ = ['read_curve', 'write_curve', 'write_curves']
+
+_DIGITS = 4
+
+
+def write_curves(
+  curves: Iterable[curve_lib.Curve], folder: atomic_file.Path
+) -> list[pathlib.Path]:
+  """Writes a file for each way in which each curve was trained.
+
+  So the points of a file lie on one line, for programs that draw one.
+
+  Args:
+    curves: The curves.
+    folder: Where to write.
+
+  Returns:
+    The paths: `curve_NAME.json` with the curve of one run, or that of the most
+    points; and for others `curve_NAME_OBJECTIVE_DIGITS.json`.
+
+  Raises:
+    OSError: A file cannot be written.
+  """
+  paths = []
+  for curve in curves:
+    parts = curve.of_one_setting()
+    for n, part in enumerate(parts):
+      text = _setting(part) if len(parts) > 1 else ''
+      description = ': '.join(filter(None, (curve.description, text)))
+      name = f'curve_{curve.name}{_suffix(part, text) if n else ""}.json'
+      paths.append(pathlib.Path(folder) / name)
+      write_curve(dataclasses.replace(part, description=description), paths[-1])
+  return paths
+
+
+def _setting(curve):
+  """Returns how the points of a curve were trained, in words."""
+  point = curve.points[0]
+  pairs = {'objective': point.objective, **point.settings}.items()
+  return ', '.join(f'{name} {value}' for name, value in pairs if value != '')
+
+
+def _suffix(curve, text):
+  """Returns the end of a name, the same in every report of the same runs."""
+  objective = curve.points[0].objective.partition('(')[0]
+  digits = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+  return ''.join(f'_{part}' for part in (objective, digits) if part)
 
 
 def write_curve(curve: curve_lib.Curve, path: atomic_file.Path) -> None:

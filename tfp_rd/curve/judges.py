@@ -35,6 +35,9 @@ def compare_runs(
   Returns:
     One record for each family that has both; costs a second a family.
   """
+  runs = list(runs)
+  if not any(run.config.objective.is_curve for run in runs):
+    return ()  # Before all of them are read.
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
   runs = list({run.config.digest: run for run in runs}.values())

@@ -5,10 +5,13 @@ No TensorFlow here.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
+from tfp_rd.curve.images import PointImages
 from tfp_rd.estimate import Estimate
+from tfp_rd.point import Point
 
 __all__ = ['CurvePoint', 'SPLITS', 'STATUS', 'SplitValues', 'PointValue']
 
@@ -46,7 +49,8 @@ class SplitValues:
     rate: R.
     distortion: D.
     elbo: `-(D + R)`.
-    bpp: -ELBO in bits a pixel.
+    bpp: R in bits a pixel.
+    total_bpp: -ELBO, which is D + R, in bits a pixel.
     num_examples: Images.
   """
 
@@ -54,7 +58,23 @@ class SplitValues:
   distortion: Optional[PointValue] = None
   elbo: Optional[PointValue] = None
   bpp: Optional[float] = None
+  total_bpp: Optional[float] = None
   num_examples: Optional[int] = None
+
+  @classmethod
+  def of_point(cls, point: Optional[Point]) -> 'SplitValues':
+    """Returns the values of a `tfp_rd.Point`; of none, those of no number."""
+    if point is None:
+      return cls()
+    values = {}
+    for name in STATUS:
+      stderr = getattr(point, f'{name}_stderr_nats')
+      values[name] = PointValue(
+        getattr(point, f'{name}_nats'),
+        None if math.isnan(stderr) else stderr,
+        status=point.status[f'{name}_nats'],
+      )
+    return cls(**values, num_examples=point.num_examples)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +95,8 @@ class CurvePoint:
     entropy: Entropy of the source, where it is known.
     excess: D + R - H on the test split, where H is known.
     is_infeasible: Whether D + R is below H beyond chance for one of the seeds.
+    images: Where rate and distortion of each test image are; `None` for a point
+      that is not from a run.  No part of what is equal.
   """
 
   beta: Optional[float]
@@ -89,6 +111,9 @@ class CurvePoint:
   entropy: Optional[Estimate] = None
   excess: Optional[PointValue] = None
   is_infeasible: bool = False
+  images: Optional[PointImages] = dataclasses.field(
+    default=None, compare=False, repr=False
+  )
 
   @property
   def num_seeds(self) -> int:

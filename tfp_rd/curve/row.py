@@ -8,6 +8,7 @@ from typing import Any, TYPE_CHECKING
 
 from tfp_rd import errors
 from tfp_rd.curve import excess as excess_lib
+from tfp_rd.curve import images as images_lib
 from tfp_rd.curve.point import (
   CurvePoint,
   PointValue,
@@ -39,6 +40,12 @@ def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
   try:
     num_pixels = math.prod(result.get('image_shape') or [math.nan])
     points = [_point(run, entry, num_pixels) for entry in result['points']]
+    points = [
+      dataclasses.replace(point, images=images)
+      for point, images in zip(
+        points, images_lib.of_run(run, result), strict=True
+      )
+    ]
     if 'entropy_nats' not in result:
       return tuple(points)
     names = ('entropy_nats', 'entropy_stderr_nats')
@@ -78,10 +85,12 @@ def _point(run, entry, num_pixels):
 
 def _values(fields, num_pixels):
   values = {name: _value(fields, name) for name in STATUS}
-  bpp = -values['elbo'].nats / math.log(2) / num_pixels
+  nats = values['rate'].nats, -values['elbo'].nats
+  bpp, total_bpp = (n / math.log(2) / num_pixels for n in nats)
   return SplitValues(
     **values,
     bpp=None if math.isnan(bpp) else bpp,
+    total_bpp=None if math.isnan(total_bpp) else total_bpp,
     num_examples=int(fields['num_examples']),
   )
 

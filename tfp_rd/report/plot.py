@@ -10,161 +10,85 @@ import io
 import pathlib
 import textwrap
 from collections.abc import Sequence
-from typing import Optional, TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from tfp_rd import architecture as architecture_lib
-from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import diagonal
 from tfp_rd.curve import families as families_lib
-from tfp_rd.report import limits, points, style
+from tfp_rd.report import caption, panel, points, style
+from tfp_rd.report import legend as legend_lib
+from tfp_rd.report.panel import (
+  elbo_against_rate,
+  part_differences,
+  rate_distortion_plane,
+  staircases,
+)
 from tfp_rd.run import atomic_file
 
 if TYPE_CHECKING:
-  from matplotlib import axes as axes_lib
   from matplotlib import figure as figure_lib
 
 __all__ = [
   'elbo_against_rate',
   'one_run_gaps',
   'overview',
+  'part_differences',
   'rate_distortion_plane',
   'save',
   'staircases',
 ]
 
-Curves = Sequence[curve_lib.Curve]
 Path = atomic_file.Path
 
-# Characters in a line above the panels, and signs in one above a panel.
-_CAPTION_WIDTH = 175
-_SIGNS_A_ROW = 3
+# Characters in a line of the caption, and entries in a row of the legend.
+_CAPTION_WIDTH = 168
+_ENTRIES_A_ROW = 5
 
 
-def rate_distortion_plane(
-  curves: Curves, ax: 'Optional[axes_lib.Axes]' = None
-) -> 'axes_lib.Axes':
-  """Draws every point of the plane with its errors, and what bounds them.
-
-  The diagonal is `D = H - R` with H the entropy of the source where it is
-  known, moved to where the test images have it, so that each point is above by
-  its D + R - H: what lies below is shaded, and a point that is there beyond
-  chance is crossed out.  Else H is the -ELBO on test of the point which is best
-  on validation.  The staircase and its convex hull are those of all points that
-  are bounds; an estimate has a dashed outline and takes no part.  Thin bars are
-  standard errors over examples, wide pale ones the standard deviation over
-  seeds.
-
-  Args:
-    curves: Of one data set, as from `tfp_rd.load_curves`.
-    ax: Where to draw; a new figure if there is none.
-
-  Returns:
-    The axes; their `figure` has the picture.
-
-  Raises:
-    UserError: There are no points.
-  """
-  line = diagonal.diagonal_of(curves)  # Refuses before anything is drawn.
-  if ax is None:
-    figure = style.new_figure(7.5, 5.2)
-    ax = figure.add_axes((0.08, 0.11, 0.65, 0.85))
-  for curve in curves:
-    points.draw_points(ax, curve, 'distortion')
-  limits.draw_frontier(ax, *_bounds(curves))
-  limits.draw_diagonal(ax, line)
-  style.label_axes(ax, 'distortion D (nats)')
-  heading = ', '.join(style.PARTS)
-  style.legend(ax, heading=heading, loc='upper left', anchor=(1.01, 1.03))
-  return ax
-
-
-def staircases(
-  curves: Curves, part: str, *, ax: 'Optional[axes_lib.Axes]' = None
-) -> 'axes_lib.Axes':
-  """Draws the Pareto staircase of each sign of one part.
-
-  Args:
-    curves: Of one data set.
-    part: `'encoder'`, `'decoder'` or `'marginal'`.
-    ax: Where to draw; a new figure if there is none.
-
-  Returns:
-    The axes.
-
-  Raises:
-    UserError: There are no points.
-  """
-  line = diagonal.diagonal_of(curves)
-  if ax is None:
-    ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.73))
-  signs = (*architecture_lib.SIGNS[part], style.OTHER)
-  for sign in signs:
-    chosen = [c for c in curves if style.sign_of(c.name, part) == sign]
-    rate, distortion = _bounds(chosen)
-    if rate.size:
-      _draw_sign(ax, rate, distortion, sign)
-  limits.draw_diagonal(ax, line, labelled=False)
-  style.label_axes(ax, 'distortion D (nats)')
-  num_rows = -(-len(ax.get_legend_handles_labels()[1]) // _SIGNS_A_ROW)
-  style.title(ax, f'by {part}', pad=22 + 14 * max(num_rows - 1, 0))
-  style.legend(ax, loc='lower left', anchor=(-0.03, 0.98), ncols=_SIGNS_A_ROW)
-  return ax
-
-
-def elbo_against_rate(
-  curves: Curves, ax: 'Optional[axes_lib.Axes]' = None
-) -> 'axes_lib.Axes':
-  """Draws -ELBO over the rate: points of one height have the same ELBO.
-
-  Args:
-    curves: Of one data set.
-    ax: Where to draw; a new figure if there is none.
-
-  Returns:
-    The axes.  The ordinate does not begin at 0, since differences matter.
-
-  Raises:
-    UserError: There are no points.
-  """
-  line = diagonal.diagonal_of(curves)
-  if ax is None:
-    ax = style.new_figure(5, 4).add_axes((0.12, 0.13, 0.84, 0.8))
-  for curve in curves:
-    points.draw_points(ax, curve, 'elbo')
-  style.label_axes(ax, f'{style.MINUS}ELBO = D + R (nats)', from_zero=False)
-  limits.draw_level(ax, line)
-  return ax
-
-
-def overview(curves: Curves, *, title: str = '') -> 'figure_lib.Figure':
+def overview(curves: panel.Curves, *, title: str = '') -> 'figure_lib.Figure':
   """Draws all that the paper's Figure 3 shows.
 
   Args:
-    curves: Of one data set.
+    curves: Of one data set.  `Curve.lines_alone` leaves out points that were
+      trained separately, for a picture of the curves of one run alone.
     title: A line above the panels.
 
   Returns:
-    The figure: the plane, -ELBO against R, and the plane by each part.
+    The figure: the plane, -ELBO against R, and what each part is worth.
 
   Raises:
     UserError: There are no points.
   """
-  figure = style.new_figure(11, 8.4)
-  plane = figure.add_axes((0.06, 0.45, 0.42, 0.46))
-  elbo = figure.add_axes((0.705, 0.45, 0.285, 0.46))
-  style.title(rate_distortion_plane(curves, plane), 'every point')
-  style.title(elbo_against_rate(curves, elbo), 'what the ELBO sees of it')
-  for i, part in enumerate(style.PARTS):
-    ax = figure.add_axes((0.06 + 0.3225 * i, 0.06, 0.285, 0.26))
-    staircases(curves, part, ax=ax).set_ylabel('D (nats)' if i == 0 else '')
-  figure.text(0.06, 0.972, title, fontsize=12.5, weight='bold')
-  lines = textwrap.wrap(points.explanation(curves), _CAPTION_WIDTH)
-  heights = (0.95,) if len(lines) == 1 else (0.957, 0.941)
-  for height, line in zip(heights, lines, strict=True):
-    figure.text(0.06, height, line, fontsize=8.5, color='#666666')
+  with style.house_sizes():
+    figure = style.new_figure(11, 8.6)
+    plane = figure.add_axes((0.06, 0.475, 0.43, 0.395))
+    elbo = figure.add_axes((0.555, 0.475, 0.43, 0.395))
+    rate_distortion_plane(curves, plane, legend=False)
+    elbo_against_rate(curves, elbo)
+    style.title(plane, 'rate and distortion')
+    style.title(elbo, 'what the ELBO sees of it')
+    for i, part in enumerate(style.PARTS):
+      ax = figure.add_axes((0.06 + 0.3225 * i, 0.125, 0.28, 0.23))
+      part_differences(curves, part, ax=ax)
+      if i:
+        ax.set_ylabel('')
+    _write_texts(figure, curves, plane, title)
   return figure
+
+
+def _write_texts(figure, curves, plane, title):
+  """Writes the title, the legend below it, and the caption at the bottom."""
+  figure.text(0.06, 0.972, title, fontsize=12.5, weight='bold')
+  legend_lib.draw(
+    figure,
+    legend_lib.entries(plane, curves),
+    loc='upper left',
+    bbox_to_anchor=(0.05, 0.968),
+    ncols=_ENTRIES_A_ROW,
+  )
+  lines = textwrap.wrap(caption.explanation(curves), _CAPTION_WIDTH)
+  figure.text(
+    0.06, 0.065, '\n'.join(lines), fontsize=8.5, color='#666666', va='top'
+  )
 
 
 def one_run_gaps(
@@ -179,18 +103,20 @@ def one_run_gaps(
     The figure: a panel for each decoder, gaps of `D + beta R` with one standard
     error of the paired difference over images.
   """
-  figure = style.new_figure(9.5, 4)
-  signs = architecture_lib.SIGNS['decoder']
-  axes = figure.subplots(1, len(signs), sharey=True)
-  for ax, sign in zip(axes, signs, strict=True):
-    chosen = [f for f in families if style.sign_of(f.name, 'decoder') == sign]
-    for family in chosen:
-      points.draw_gaps(ax, family)
-    style.label_beta_axes(ax, 'gap of D + \N{GREEK SMALL LETTER BETA} R (nats)')
-    style.title(ax, f'{sign.title} decoder')
-    if chosen:
-      style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
-  figure.tight_layout()
+  with style.house_sizes():
+    figure = style.new_figure(9.5, 4)
+    signs = architecture_lib.SIGNS['decoder']
+    axes = figure.subplots(1, len(signs), sharey=True)
+    for ax, sign in zip(axes, signs, strict=True):
+      chosen = [f for f in families if style.sign_of(f.name, 'decoder') == sign]
+      for family in chosen:
+        points.draw_gaps(ax, family)
+      beta = '\N{GREEK SMALL LETTER BETA}'
+      style.label_beta_axes(ax, f'gap of D + {beta} R (nats)')
+      style.title(ax, f'{sign.title} decoder')
+      if chosen:
+        style.legend(ax, loc='upper left', anchor=(1.0, 1.03))
+    figure.tight_layout()
   return figure
 
 
@@ -213,29 +139,3 @@ def save(figure: 'figure_lib.Figure', path: Path) -> None:
   with matplotlib.rc_context({'svg.hashsalt': 'tfp_rd'}):
     figure.savefig(buffer, format=kind, metadata=metadata)
   atomic_file.write_atomically(path, buffer.getvalue())
-
-
-def _bounds(curves):
-  """Returns rate and distortion `[P]` of the points that are bounds."""
-  points = [
-    (point.test.rate.nats, point.test.distortion.nats)
-    for curve in curves
-    for point in curve.points
-    if point.is_bound('rate', 'distortion')
-  ]
-  rate, distortion = np.reshape(points, [-1, 2]).T
-  return rate, distortion
-
-
-def _draw_sign(ax, rate, distortion, sign):
-  style_of = sign.style
-  ax.plot(
-    rate, distortion, ls='none', marker=style_of.marker, ms=4, mew=0.9,
-    mec=style_of.colour, alpha=0.55, zorder=3, clip_on=False,
-    **style.face(style_of.fill, style_of.colour),
-  )  # fmt: skip
-  ax.plot(
-    *limits.stairs(rate, distortion), color=style_of.colour,
-    ls=style_of.linestyle, lw=1.8, zorder=4,
-    label=f'{sign.letter}  {sign.title}'.strip(),
-  )  # fmt: skip

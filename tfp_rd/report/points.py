@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the points of a family: markers, error bars, and lines between them.
 
-A line connects the points of one run.  Points that were trained separately are
-rings where the family has such a line.  An estimate, which is no bound, has a
-dashed outline.  Another objective than D + beta R has markers, and a line of
-the legend, of its own.
+A line connects the points of one run; some of them have markers and bars, since
+all would cover each other.  Points that were trained separately are rings where
+the family has such a line.  An estimate, which is no bound, has a dashed
+outline.  Another objective than D + beta R has markers, and a line of the
+legend, of its own.
 """
 
 import numpy as np
 
 from tfp_rd import objective as objective_lib
+from tfp_rd.curve import turn as turn_lib
 from tfp_rd.report import style
 
-__all__ = ['draw_gaps', 'draw_points', 'explanation']
+__all__ = ['draw_gaps', 'draw_points', 'marker_of', 'other_objectives', 'turns']
 
 # Where the weights of a warm run came from; above whatever else is there.
 _UP = {'marker': '^', 'zorder': 5}
@@ -20,6 +22,8 @@ _DOWN = {'marker': 'v', 'zorder': 5}
 # Objectives that are told apart by lines and rings; others have these markers.
 _USUAL = ('', 'beta_elbo', 'multi_rate')
 _MARKERS = ('*', 'P', 'X', 'p', 'h', '8')
+# Markers on the line of a curve, from one end to the other.
+_NUM_MARKED = 5
 
 
 def draw_points(ax, curve, value):
@@ -30,27 +34,72 @@ def draw_points(ax, curve, value):
     curve: A `tfp_rd.curve.curve.Curve`.
     value: `'distortion'`, or `'elbo'` for -ELBO, over the rate.
   """
-  colour = style.family(curve.name)['markeredgecolor']
-  _draw_errors(ax, curve, value, colour)
-  # Not clipped: collapsed models sit on the axis itself.
-  for points in curve.one_run_lines():
-    ax.plot(
-      *_coordinates(points, value), color=colour, lw=0.9, alpha=0.7, zorder=2,
-      clip_on=False,
-    )  # fmt: skip
   label = curve.name
+  for line in curve.one_run_lines():
+    _draw_line(ax, curve, line, value, label)
+    label = ''  # One line of the legend for a family.
+  single = [point for point in curve.points if not point.is_one_run]
+  _draw_errors(ax, single, value, curve)
   for points, options in _groups(curve, value):
     if points:
       draw = _draw_estimates if options is None else _draw_markers
       draw(ax, *_coordinates(points, value), options, curve.name, label)
-      label = ''  # One line of the legend for a family.
-  for name, points in _of_other_objectives(curve, value).items():
-    options = {'marker': _marker(name), 'markersize': 8}
+      label = ''
+  for name, points in other_objectives(curve).items():
+    options = {'marker': marker_of(name), 'markersize': _larger(1.4)}
     label = f'{curve.name} {name}'
-    _draw_markers(ax, *_coordinates(points, value), options, curve.name, label)
+    points = [point for point in points if point.is_bound('rate', value)]
+    if points:
+      place = _coordinates(points, value)
+      _draw_markers(ax, *place, options, curve.name, label)
   wrong = [point for point in curve.points if point.is_infeasible]
   if wrong:
     ax.plot(*_coordinates(wrong, value), clip_on=False, **style.CROSS)
+
+
+def turns(curves) -> list[turn_lib.Turn]:
+  """Returns the turns of those curves that turn up at their least betas."""
+  found = [
+    turn_lib.turn_of(line) for curve in curves for line in curve.one_run_lines()
+  ]
+  return [turn for turn in found if turn is not None]
+
+
+def _draw_line(ax, curve, points, value, label):
+  """Draws a curve of one run; the end that turns up is thin, with a plus."""
+  turn = turn_lib.turn_of(points) if value == 'distortion' else None
+  place = 0 if turn is None else turn.place
+  pen = {**style.line(curve.name), 'zorder': 2, 'clip_on': False}
+  # Not clipped: collapsed models sit on the axis itself.
+  ax.plot(*_coordinates(points[place:], value), label=label, **pen, alpha=0.85)
+  if place:
+    thin = {**pen, 'lw': 0.5 * pen['lw'], 'ls': '-'}
+    ax.plot(*_coordinates(points[: place + 1], value), **thin, alpha=0.6)
+    ax.plot(
+      *_coordinates(points[:1], value), marker='+', markersize=_larger(1.0),
+      color=pen['color'], markeredgewidth=pen['lw'], zorder=4, clip_on=False,
+    )  # fmt: skip
+  marked = _spaced(_coordinates(points[place:], value), curve.name)
+  marked = [points[place:][n] for n in marked]
+  marked = [point for point in marked if point.is_bound('rate', value)]
+  _draw_errors(ax, marked, value, curve)
+  _draw_markers(ax, *_coordinates(marked, value), {}, curve.name, '')
+
+
+def _spaced(coordinates, name):
+  """Returns the places of points at about equal distances along a line.
+
+  Families begin at different distances, so that few markers meet.
+  """
+  x, y = coordinates
+  if len(x) <= _NUM_MARKED:
+    return [*range(len(x))]
+  spans = [max(np.ptp(values), 1e-9) for values in (x, y)]
+  steps = np.hypot(np.diff(x) / spans[0], np.diff(y) / spans[1])
+  along = np.r_[0.0, np.cumsum(steps)]
+  offset = sum(name.encode()) * 0.382 % 1.0
+  wanted = (np.arange(_NUM_MARKED) + offset) / _NUM_MARKED * along[-1]
+  return np.unique(np.abs(along - wanted[:, None]).argmin(1)).tolist()
 
 
 def _coordinates(points, value):
@@ -61,40 +110,46 @@ def _coordinates(points, value):
   return rate, sign * np.array(values)
 
 
-def _draw_errors(ax, curve, value, colour):
-  rate, height = _coordinates(curve.points, value)
-  for error, alpha, width in (
-    ('seed_std_{}_nats', 0.25, 4),
-    ('{}_stderr_nats', 0.8, 1.1),
+def _draw_errors(ax, points, value, curve):
+  if not points:
+    return
+  rate, height = _coordinates(points, value)
+  colour = style.line(curve.name)['color']
+  width = style.line_width()
+  for field, alpha, factor in (
+    ('seed_std_nats', 0.25, 3.6),
+    ('stderr_nats', 0.8, 1.0),
   ):
-    x, y = (curve.column(error.format(name)) for name in ('rate', value))
+    x, y = (
+      [getattr(getattr(point.test, name), field) for point in points]
+      for name in ('rate', value)
+    )
+    x, y = (np.nan_to_num(np.array(errors, np.float64)) for errors in (x, y))
     ax.errorbar(
-      rate, height, np.nan_to_num(y), np.nan_to_num(x), fmt='none',
-      ecolor=colour, elinewidth=width, alpha=alpha, zorder=2, clip_on=False,
+      rate, height, y, x, fmt='none', ecolor=colour, alpha=alpha, zorder=2,
+      elinewidth=factor * width, clip_on=False,
     )  # fmt: skip
 
 
 def _groups(curve, value):
   """Yields groups of points with their marker options, `None` for estimates."""
   bounds = [p for p in curve.points if p.is_bound('rate', value)]
-  bounds = [p for p in bounds if _objective(p) in _USUAL]
-  one_run = [p for p in bounds if p.is_one_run]
-  separate = [p for p in bounds if not p.is_one_run]
+  bounds = [p for p in bounds if _objective(p) in _USUAL and not p.is_one_run]
   # Beside the curve of one run, points of their own runs are larger and hollow.
-  ring = style.RING if any(p.is_one_run for p in curve.points) else {}
-  yield one_run, {}
+  is_beside = any(p.is_one_run for p in curve.points)
+  ring = {**style.RING, 'markersize': _larger(1.65)} if is_beside else {}
   for start, options in (('', {}), ('up', _UP), ('down', _DOWN)):
-    started = [p for p in separate if p.settings.get('warm_start', '') == start]
+    started = [p for p in bounds if p.settings.get('warm_start', '') == start]
     yield started, {**ring, **options}
   yield [p for p in curve.points if not p.is_bound('rate', value)], None
 
 
-def _of_other_objectives(curve, value):
-  """Returns the bounds of each objective that is not usual, by its name."""
+def other_objectives(curve):
+  """Returns the points of each objective that is not usual, by its name."""
   groups = {}
   for point in curve.points:
     name = _objective(point)
-    if name not in _USUAL and point.is_bound('rate', value):
+    if name not in _USUAL:
       groups.setdefault(name, []).append(point)
   return groups
 
@@ -104,10 +159,15 @@ def _objective(point):
   return point.objective.partition('(')[0]
 
 
-def _marker(name):
+def marker_of(name):
+  """Returns the marker of an objective that is not usual."""
   known = objective_lib.names()
   place = known.index(name) if name in known else 0
   return _MARKERS[place % len(_MARKERS)]
+
+
+def _larger(factor):
+  return factor * style.marker_size()
 
 
 def _draw_markers(ax, x, y, options, name, label):
@@ -120,7 +180,7 @@ def _draw_estimates(ax, x, y, options, name, label):
   del options
   family = style.family(name)
   ax.scatter(
-    x, y, s=style.ESTIMATE_SIZE, marker=family['marker'], facecolors='none',
+    x, y, s=_larger(1.1) ** 2, marker=family['marker'], facecolors='none',
     edgecolors=family['markeredgecolor'], linestyles='--', zorder=4,
     clip_on=False, label=label,
   )  # fmt: skip
@@ -133,32 +193,6 @@ def draw_gaps(ax, family):
   gaps = [family.gaps[beta] for beta in betas]
   ax.errorbar(
     betas, [gap.nats for gap in gaps], [gap.stderr_nats for gap in gaps],
-    color=marker_options['markeredgecolor'], lw=0.9, elinewidth=0.9,
-    label=family.name, **marker_options,
+    elinewidth=style.line_width(), label=family.name,
+    **style.line(family.name), **marker_options,
   )  # fmt: skip
-
-
-def explanation(curves) -> str:
-  """Returns what lines and marks mean, for those that are in the figure."""
-  points = [point for curve in curves for point in curve.points]
-  with_line = [c for c in curves if any(p.is_one_run for p in c.points)]
-  is_there = {
-    'lines: curves of one run': bool(with_line),
-    'rings: trained separately': any(
-      not p.is_one_run for curve in with_line for p in curve.points
-    ),
-    'triangles: warm starts from below (up) or above (down)': any(
-      p.settings.get('warm_start') for p in points
-    ),
-    'bars: one standard error over images': True,
-    'pale: spread over seeds': any(
-      p.test.rate.seed_std_nats is not None for p in points
-    ),
-    'dashed: estimates, which are no bounds': not all(
-      p.is_bound('rate', 'distortion', 'elbo') for p in points
-    ),
-    'crosses: below the true diagonal, which no model can be': any(
-      p.is_infeasible for p in points
-    ),
-  }
-  return '; '.join(text for text, shown in is_there.items() if shown)

@@ -46,12 +46,13 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
   """Draws and tabulates every finished run below a folder.
 
   Writes `rd_plane.png`, `rd_plane.svg`, `table.csv`, `table.md` and
-  `curves/curve_NAME.json`; where curves of one run stand beside separate runs,
-  also `one_run_gaps.png` and `one_run_gaps.md`; where runs were measured,
-  `measures.md` and `measures.csv`.  Where images come from a
-  source of known entropy, its diagonal is drawn and each point tested against
-  it.  Runs of several data sets never share a figure: each set has a folder of
-  its own inside `report_dir`.
+  `curves/curve_NAME.json`, a file for each way in which a family was trained.
+  Where curves of one run stand beside separate runs, `rd_plane` has the curves
+  alone, and `rd_plane_separate.png` all points; `one_run_gaps.png` and
+  `one_run_gaps.md` compare them.  Where runs were measured, `measures.md` and
+  `measures.csv`.  Where images come from a source of known entropy, its
+  diagonal is drawn and each point tested against it.  Runs of several data sets
+  never share a figure: each set has a folder of its own inside `report_dir`.
   Costs a second or two for hundreds of runs, and one for each family with
   gaps.
 
@@ -97,21 +98,36 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
 
 def _write(curves, folder, *, label, notes):
   (folder / 'curves').mkdir(parents=True, exist_ok=True)
-  title = f'{label}, test split: {sum(map(len, curves))} points'
-  figure = plot.overview(curves, title=title)
-  paths = [folder / 'rd_plane.png', folder / 'rd_plane.svg']
-  for path in paths:
-    plot.save(figure, path)
+  paths = _draw(curves, folder, label)
   for name, text in (
     ('table.csv', table.table_csv(curves)),
     ('table.md', table.table_md(curves, label=label, notes=notes)),
   ):
     atomic_file.write_atomically(folder / name, text)
     paths.append(folder / name)
-  for curve in curves:
-    paths.append(folder / 'curves' / f'curve_{curve.name}.json')
-    file.write_curve(curve, paths[-1])
+  return paths + file.write_curves(curves, folder / 'curves')
+
+
+def _draw(curves, folder, label):
+  """Draws lines alone where there are lines, and beside it all points."""
+  shown = [curve.lines_alone() for curve in curves]
+  figure = plot.overview(shown, title=_headline(shown, label))
+  paths = [folder / 'rd_plane.png', folder / 'rd_plane.svg']
+  for path in paths:
+    plot.save(figure, path)
+  if shown != list(curves):
+    paths.append(folder / 'rd_plane_separate.png')
+    figure = plot.overview(curves, title=_headline(curves, label))
+    plot.save(figure, paths[-1])
   return paths
+
+
+def _headline(curves, label):
+  num_lines = sum(len(curve.one_run_lines()) for curve in curves)
+  num_single = sum(len(curve.without_lines()) for curve in curves)
+  counts = {'curves of one run': num_lines, 'separate points': num_single}
+  words = [f'{number} {name}' for name, number in counts.items() if number]
+  return f'{label}, test split: {", ".join(words)}'
 
 
 def _write_gaps(runs, folder):

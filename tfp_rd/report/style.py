@@ -2,17 +2,19 @@
 """How figures look: markers, colours, axes and legends.
 
 The point of a family has the fill of its encoder's sign, the marker of its
-decoder's and the colour of its marginal's; a panel that is split by one part
-uses all of the sign's own style.  Styles of signs are in `tfp_rd.architecture`.
+decoder's and the colour of its marginal's, whose dash its line has; a panel
+that is split by one part uses all of the sign's own style.  Styles of signs are
+in `tfp_rd.architecture`.  Sizes are matplotlib's `rcParams`; the figures of a
+report have those of `house_sizes`.
 """
+
+import zlib
 
 from tfp_rd import architecture as architecture_lib
 
 __all__ = [
-  'BEST',
   'BLACK',
   'CROSS',
-  'ESTIMATE_SIZE',
   'GREY',
   'INFEASIBLE',
   'MINUS',
@@ -21,9 +23,14 @@ __all__ = [
   'RING',
   'face',
   'family',
+  'house_sizes',
+  'is_architecture',
   'label_axes',
   'label_beta_axes',
   'legend',
+  'line',
+  'line_width',
+  'marker_size',
   'new_figure',
   'sign_of',
   'title',
@@ -40,21 +47,18 @@ OTHER = architecture_lib.Sign(
   '', '', 'other', 'other', architecture_lib.Style(GREY, 's')
 )
 
-BEST = '\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}'  # The best -ELBO.
 MINUS = '\N{MINUS SIGN}'
 # A point beside a curve of its family.
-RING = {
-  **{'markersize': 9.5, 'markeredgewidth': 0.9, 'fillstyle': 'full'},
-  'markerfacecolor': 'none',
-}
+RING = {'markeredgewidth': 0.9, 'fillstyle': 'full', 'markerfacecolor': 'none'}
 # A point that cannot be, and where no point can be.
 CROSS = {
   **{'ls': 'none', 'marker': 'x', 'color': '#d00000', 'markersize': 13},
   **{'markeredgewidth': 1.8, 'zorder': 6},
 }
-ESTIMATE_SIZE = 40  # Of a marker, in square points.
 INFEASIBLE = {'facecolor': '#f1f1f1', 'edgecolor': 'none', 'zorder': 0}
-_FONT_SIZE = 9.5
+# For curves whose names are no architectures, by their names.
+_FOREIGN_MARKERS = ('s', '^', 'v', 'p', 'X')
+_FOREIGN_DASHES = ('-', '--', '-.', ':')
 
 
 def sign_of(name: str, part: str) -> architecture_lib.Sign:
@@ -73,16 +77,68 @@ def face(fill, colour):
   }
 
 
+def is_architecture(name: str) -> bool:
+  """Returns whether a name is three signs that the table has."""
+  known = len(name) == len(PARTS)
+  return known and OTHER not in [sign_of(name, part) for part in PARTS]
+
+
+def marker_size() -> float:
+  """Returns the size of a round marker in points."""
+  return 0.95 * _rc('lines.markersize')
+
+
+def line_width() -> float:
+  """Returns the width of the line of a curve in points."""
+  return 0.75 * _rc('lines.linewidth')
+
+
+def house_sizes():
+  """Returns a context in which figures have the sizes of a report."""
+  import matplotlib
+
+  return matplotlib.rc_context(
+    {
+      **{'font.size': 9.5, 'axes.labelsize': 9.5, 'axes.titlesize': 11},
+      **{'xtick.labelsize': 8.5, 'ytick.labelsize': 8.5},
+      **{'legend.fontsize': 9, 'legend.title_fontsize': 9},
+      **{'lines.markersize': 6, 'lines.linewidth': 1.5},
+    }
+  )
+
+
+def _rc(name):
+  import matplotlib
+
+  return matplotlib.rcParams[name]
+
+
 def family(name):
-  """Returns the marker options of a curve, grey squares for a foreign name."""
+  """Returns the marker options of a curve; a foreign name has its own."""
   encoder, decoder, marginal = (sign_of(name, part).style for part in PARTS)
+  marker = decoder.marker
+  if not is_architecture(name):
+    marker = _by_name(name, _FOREIGN_MARKERS)
   return {
-    'marker': decoder.marker,
-    'markersize': 4.8 if decoder.marker == 'D' else 5.8,
-    'markeredgewidth': 1.2,
+    'marker': marker,
+    'markersize': marker_size() * (0.83 if marker == 'D' else 1.0),
+    'markeredgewidth': 0.2 * marker_size(),
     'markeredgecolor': marginal.colour,
     **face(encoder.fill, marginal.colour),
   }
+
+
+def line(name):
+  """Returns the options of the line of a curve."""
+  look = sign_of(name, 'marginal').style
+  dash = look.linestyle
+  if not is_architecture(name):
+    dash = _by_name(name, _FOREIGN_DASHES)
+  return {'color': look.colour, 'ls': dash, 'lw': line_width()}
+
+
+def _by_name(name, choices):
+  return choices[zlib.crc32(name.encode()) % len(choices)]
 
 
 def new_figure(width, height):
@@ -94,7 +150,9 @@ def new_figure(width, height):
 
 def _soften(ax):
   """Gives axes a pale frame and grid."""
-  ax.tick_params(labelsize=_FONT_SIZE - 1, color='#bbbbbb')
+  ax.tick_params(color='#bbbbbb')
+  for axis in 'xy':  # Matplotlib would ask when it draws.
+    ax.tick_params(axis=axis, labelsize=_rc(f'{axis}tick.labelsize'))
   ax.spines[['top', 'right']].set_visible(False)
   ax.spines[['left', 'bottom']].set_color('#bbbbbb')
   ax.grid(color='#eeeeee', lw=0.8)
@@ -104,8 +162,8 @@ def label_axes(ax, ylabel, *, from_zero=True):
   """Labels axes whose abscissa is the rate; ticks are whole numbers."""
   from matplotlib import ticker
 
-  ax.set_xlabel('rate R (nats)', fontsize=_FONT_SIZE)
-  ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
+  ax.set_xlabel('rate R (nats)')
+  ax.set_ylabel(ylabel)
   _soften(ax)
   ax.set_axisbelow(True)
   for axis in (ax.xaxis, ax.yaxis):
@@ -119,15 +177,15 @@ def label_beta_axes(ax, ylabel):
   """Labels axes whose abscissa is beta, and draws a line at 0."""
   ax.set_xscale('log')
   ax.xaxis.set_major_formatter('{x:g}')
-  ax.set_xlabel('\N{GREEK SMALL LETTER BETA}', fontsize=_FONT_SIZE)
-  ax.set_ylabel(ylabel, fontsize=_FONT_SIZE)
+  ax.set_xlabel('\N{GREEK SMALL LETTER BETA}')
+  ax.set_ylabel(ylabel)
   _soften(ax)
   ax.axhline(0, color=BLACK, lw=1, ls=':', zorder=1)
 
 
 def title(ax, text, *, pad=8):
   """Writes a panel's title flush left."""
-  ax.set_title(text, loc='left', fontsize=_FONT_SIZE + 1.5, pad=pad)
+  ax.set_title(text, loc='left', pad=pad)
 
 
 def legend(ax, *, loc, anchor, heading=None, ncols=1):
@@ -136,7 +194,6 @@ def legend(ax, *, loc, anchor, heading=None, ncols=1):
     return
   box = ax.legend(
     loc=loc, bbox_to_anchor=anchor, title=heading, ncols=ncols, frameon=False,
-    fontsize=_FONT_SIZE - 0.5, title_fontsize=_FONT_SIZE - 0.5,
     alignment='left', handlelength=1.7, columnspacing=1, labelspacing=0.45,
   )  # fmt: skip
   for text in box.get_texts():

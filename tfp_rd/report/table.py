@@ -6,18 +6,26 @@ No TensorFlow here.
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 
 from tfp_rd.curve import columns as columns_lib
 from tfp_rd.curve import curve as curve_lib
-from tfp_rd.curve import diagonal
+from tfp_rd.curve import diagonal, reach
 from tfp_rd.curve.point import STATUS
+from tfp_rd.report import answer, cell, training_kinds
 
 __all__ = ['table_csv', 'table_md']
 
 _SPLITS = ('test', 'train')
 _VALUES = {'rate': 'R', 'distortion': 'D', 'elbo': '\N{MINUS SIGN}ELBO'}
 _EXCESS = 'D + R \N{MINUS SIGN} H'
+_POINTS = (
+  'By rising R on test.  Each value stands with its standard error over images '
+  'and, where there are several seeds, with the standard deviation over them '
+  'in brackets.  A star marks the frontier: no point, and no line between '
+  'neighbours of one curve, has less D at no more R.'
+)
 _SUFFIXES = ('{}_nats', '{}_stderr_nats', 'seed_std_{}_nats', '{}_status')
 
 
@@ -32,12 +40,11 @@ def table_csv(curves: Sequence[curve_lib.Curve]) -> str:
   titles = {n: t for n, t in _titles(curves[0].settings) if n in there}
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator='\n')
-  writer.writerow(['architecture', *titles.values()])
-  for curve in curves:
-    writer.writerows(
-      [curve.name, *(columns_lib.value(point, name) for name in titles)]
-      for point in curve.points
-    )
+  writer.writerow(['architecture', *titles.values(), 'is_on_frontier'])
+  for curve, marks in zip(curves, reach.on_frontier(curves), strict=True):
+    for point, is_on in zip(curve.points, marks, strict=True):
+      values = [columns_lib.value(point, name) for name in titles]
+      writer.writerow([curve.name, *values, is_on])
   return buffer.getvalue()
 
 
@@ -47,7 +54,7 @@ def _titles(settings) -> Iterator[tuple[str, str]]:
   yield from ((name, name) for name in first)
   for split in _SPLITS:
     names = [suffix.format(v) for v in _VALUES for suffix in _SUFFIXES]
-    for name in (*names, 'bpp', 'num_examples'):
+    for name in (*names, 'bpp', 'total_bpp', 'num_examples'):
       yield f'{columns_lib.PREFIXES[split]}{name}', f'{split}_{name}'
   last = ('entropy_nats', 'entropy_stderr_nats', 'excess_nats')
   last += ('excess_stderr_nats', 'seed_std_excess_nats', 'is_infeasible')
@@ -55,53 +62,77 @@ def _titles(settings) -> Iterator[tuple[str, str]]:
 
 
 def table_md(curves: Sequence[curve_lib.Curve], *, label: str, notes) -> str:
-  """Returns a page: a summary, a row for each point, and notes.
+  """Returns a page: answers, a row for each family, all points, and notes.
 
   Args:
     curves: Of one data set, with the same settings.
     label: Of the data set.
-    notes: Sentences below the table.
+    notes: Sentences below the tables.
   """
-  points = [point for curve in curves for point in curve.points]
-  values = {
-    name: [columns_lib.value(point, name) for point in points]
-    for name in ('objective', *curves[0].settings)
-  }
-  # What is the same everywhere is written once, above the table.
-  shown = [
-    name
-    for name, column in values.items()
-    if len(set(map(str, column))) > 1 or name == 'num_steps'
-  ]
-  same = [f'{n} {column[0]}' for n, column in values.items() if n not in shown]
-  has_excess = any(point.excess is not None for point in points)
-  header = ['family', 'beta', *shown, 'seeds']
-  header += [
-    f'{split} {v} (nats)' for split in _SPLITS for v in _VALUES.values()
-  ]
-  header += [f'test {_EXCESS} (nats)'] * has_excess
-  lines = [header, ['---'] * 2 + ['---:'] * (len(header) - 2)]
-  for curve in curves:
-    lines += [_cells(curve.name, p, shown, has_excess) for p in curve.points]
-  table = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-  paragraphs = (f'# {label}', _summary(curves, same), table)
-  bullets = '\n'.join(f'- {note}' for note in notes)
-  return '\n\n'.join(filter(None, (*paragraphs, bullets))) + '\n'
-
-
-def _summary(curves, same):
-  best = diagonal.best_point(curves)
-  sentence = 'No point is a bound, so that none is the best.'
-  if best is not None:
-    sentence = (
-      f'Best on validation: `{best.name}` {best.point.phrase}, whose '
-      f'{_VALUES["elbo"]} on test is {-best.point.test.elbo.nats:.2f} nats.'
-    )
-  return (
-    f'{sentence}  Each value stands with its standard error over examples and, '
-    'where there are several seeds, with the standard deviation over them in '
-    f'brackets.  All: {", ".join(same)}.{_entropy(curves)}'
+  sections = (
+    f'# {label}',
+    answer.best_at_rates_md(curves),
+    answer.best_elbo_md(curves) + _entropy(curves),
+    answer.families_md(curves),
+    _all_points(curves),
+    '\n'.join(f'- {note}' for note in notes),
   )
+  return '\n\n'.join(filter(None, sections)) + '\n'
+
+
+def _all_points(curves):
+  """Returns the section with a row for each point, by rising rate."""
+  rows = [
+    (curve.name, point, is_on)
+    for curve, marks in zip(curves, reach.on_frontier(curves), strict=True)
+    for point, is_on in zip(curve.points, marks, strict=True)
+  ]
+  rows.sort(key=lambda row: _rate(row[1]))
+  points = [point for _, point, _ in rows]
+  kinds = training_kinds.TrainingKinds.of(points, curves[0].settings)
+  columns = {
+    'family': [f'`{name}`' for name, _, _ in rows],
+    'beta': [point.label for point in points],
+    'frontier': ['*' if is_on else '' for _, _, is_on in rows],
+    'training': [kinds.letter(point) for point in points],
+    'seeds': [str(point.num_seeds) for point in points],
+    **_numbers(points),
+  }
+  for name in ('training', 'seeds'):
+    if len(set(columns[name])) == 1:
+      del columns[name]
+  rows = [*zip(*columns.values(), strict=True)]
+  table = cell.table_md([*columns], rows, num_left=2)
+  sections = (f'## All points\n\n{_POINTS}', kinds.text(), table)
+  return '\n\n'.join(filter(None, sections))
+
+
+def _numbers(points):
+  """Returns columns of cells: R, D and -ELBO of each split, and D + R - H."""
+  columns = {}
+  for split in _SPLITS:
+    values = [getattr(point, split) for point in points]
+    for name, title in _VALUES.items():
+      cells = [_cell(getattr(value, name), name) for value in values]
+      columns[f'{split} {title} (nats)'] = cells
+  if any(point.excess is not None for point in points):
+    columns[f'test {_EXCESS} (nats)'] = [
+      cell.number(point.excess, digits=3)
+      + (' below the truth' if point.is_infeasible else '')
+      for point in points
+    ]
+  return columns
+
+
+def _cell(value, name):
+  is_usual = value is None or value.status == STATUS[name]
+  mark = '' if is_usual else f' ({value.status.replace("_", " ")})'
+  return cell.number(value, sign=-1 if name == 'elbo' else 1) + mark
+
+
+def _rate(point):
+  rate = point.test.rate
+  return math.inf if rate is None else rate.nats
 
 
 def _entropy(curves):
@@ -118,33 +149,3 @@ def _entropy(curves):
     'chance alone.  The line is drawn where these test images have it, at '
     f'{line.nats:.4f} nats.'
   )
-
-
-def _cells(name, point, shown, has_excess):
-  cells = [f'`{name}`', point.label]
-  cells += [str(columns_lib.value(point, n)) for n in (*shown, 'num_seeds')]
-  for split in _SPLITS:
-    values = getattr(point, split)
-    for value, usual in STATUS.items():
-      number = getattr(values, value)
-      is_usual = number is None or number.status == usual
-      mark = '' if is_usual else f' ({number.status.replace("_", " ")})'
-      cells.append(_cell(number, sign=-1 if value == 'elbo' else 1) + mark)
-  if has_excess:
-    mark = ' below the truth' if point.is_infeasible else ''
-    cells.append(_cell(point.excess, digits=3) + mark)
-  return cells
-
-
-def _cell(value, *, sign=1, digits=2):
-  """Returns a value with its errors, nats."""
-  if value is None:
-    return ''
-  cell = f'{sign * value.nats:.{digits}f}'
-  for error, pattern in (
-    (value.stderr_nats, ' ± {}'),
-    (value.seed_std_nats, ' [{}]'),
-  ):
-    if error is not None:
-      cell += pattern.format(f'{error:.{digits}f}')
-  return cell

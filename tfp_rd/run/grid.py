@@ -168,7 +168,9 @@ class Grid:
     decoder = architecture_lib.parse(architecture).decoder
     evaluation = self.base.evaluation
     if not objective.is_curve:
-      evaluation = dataclasses.replace(evaluation, eval_betas=())
+      evaluation = dataclasses.replace(
+        evaluation, eval_betas=(), eval_max_points=0
+      )
     config = dataclasses.replace(
       self.base,
       model=dataclasses.replace(self.base.model, architecture=architecture),

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfp_rd.model import evaluation, movable_model
 from tfp_rd.network import initial
-from tfp_rd.run import atomic_file, evaluated, result_file, sealed
+from tfp_rd.run import atomic_file, evaluated, refinement, result_file, sealed
 from tfp_rd.run import directory as run_lib
 from tfp_rd.training import checkpoint, provenance
 
@@ -31,6 +31,9 @@ class _Evaluated(NamedTuple):
 
 def write(run, state, data) -> Mapping[str, Any]:
   """Evaluates the kept weights and writes what remains of a run's files.
+
+  A curve has a point at each of its betas, and between them where its rate
+  jumps, as many as its configuration allows.
 
   Args:
     run: The run; its `result.json` is written last.
@@ -80,48 +83,67 @@ def extend(run, model, data) -> Mapping[str, Any]:
   """
   before, wanted = run.result, run.config.evaluation
   evaluation = evaluated.union(run, wanted)
-  missing = evaluated.missing(run, wanted)
-  betas = sorted({*run.points('test'), *missing}) if missing else ()
-  config = dataclasses.replace(
-    run.config,
-    evaluation=dataclasses.replace(
-      evaluation, eval_betas=tuple(betas) or evaluation.eval_betas
-    ),
-  )
-  kept = [] if evaluation != run.evaluation else _read(run)
-  run = run_lib.Run(run.path, config)
-  known = [p.entry['beta'] for p in kept]
-  wanted_betas = betas or [*run.points('test')]
-  added = _evaluate(
-    run,
+  kept = _read(run) if evaluated.keeps_points(run, wanted) else []
+  known = {point.entry['beta'] for point in kept}
+  there = [*run.points('test')]
+  points = _evaluate(
+    run_lib.Run(run.path, _with(run.config, evaluation)),
     model,
     data,
-    [b for b in wanted_betas if b not in known],
+    [b for b in (*there, *evaluated.missing(run, wanted)) if b not in known],
+    kept=kept,
     found_beta=before['points'][0].get('found_beta'),
   )
-  points = [*kept, *added]
-  if config.objective.is_curve:
-    points.sort(key=lambda p: p.entry['beta'])
+  if len(points) > len(there):
+    # Asked for all of these from the start, a run has the same points.
+    betas = tuple(point.entry['beta'] for point in points)
+    evaluation = dataclasses.replace(evaluation, eval_betas=betas)
+  run = run_lib.Run(run.path, _with(run.config, evaluation))
   run_lib.write_config(run)
   about = {key: before[key] for key in before if key not in _OF_AN_EVALUATION}
   return _publish(run, points, data, about)
 
 
-def _evaluate(run, model, data, betas, *, found_beta) -> list[_Evaluated]:
-  """Returns the points of a model at betas."""
+def _with(config, evaluation):
+  return dataclasses.replace(config, evaluation=evaluation)
+
+
+def _evaluate(
+  run, model, data, betas, *, found_beta, kept=()
+) -> list[_Evaluated]:
+  """Returns the points that are kept, those at betas, and those between."""
   price = {} if found_beta is None else {'found_beta': float(found_beta)}
   if not all(map(math.isfinite, price.values())):
     raise FloatingPointError(
       f'the price of rate that {run.path.name} found is {found_beta}; lower '
       'the learning rate, or train it with another seed.'
     )
-  points = []
-  for beta, at_beta in movable_model.models_along(model, betas):
+  points = list(kept)
+  movable = movable_model.MovableModel(model)
+  for beta in _and_between(betas, run.config, points):
+    at_beta = movable.to(beta)
     found = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
     entry = {'beta': beta, **price, **_records(run, found)}
     test = found['test']
     points.append(_Evaluated(entry, test.rate_nats, test.distortion_nats))
+  if run.config.objective.is_curve:
+    points.sort(key=lambda point: point.entry['beta'])
   return points
+
+
+def _and_between(betas, config, points):
+  """Yields betas, then those where R jumps; `points` grows meanwhile."""
+  yield from betas
+  max_points = config.evaluation.eval_max_points
+  while config.objective.is_curve and max_points:
+    rates = {
+      point.entry['beta']: point.entry['validation']['rate_nats']
+      for point in points
+    }
+    beta = refinement.next_beta(rates, max_points=max_points)
+    if beta is None:
+      return
+    yield beta
 
 
 def _nats(config, model, data, split):

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A curve is evaluated densely as if all of its betas had been asked for."""
+
+import dataclasses
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from tfp_rd import config
+from tfp_rd.run import directory, pending, preset, refinement
+from tfp_rd.training import experiment
+from tfp_rd.training import result as result_lib
+
+SHIPPED = pathlib.Path(__file__).resolve().parents[1] / 'results'
+EXECUTION = config.Execution(steps_per_call=2)
+BETAS = (0.05, 1.0, 10.0)
+MAX_POINTS = 7
+CELL = config.Config(
+  data=config.DataConfig(fake_data=True),
+  model=config.ModelConfig(latent_size=2),
+  objective='multi_rate(num_groups=2)',
+  training=config.TrainingConfig(
+    num_steps=4, batch_size=8, validate_every=2, validation_examples=10
+  ),
+)
+
+
+def cell(max_points=MAX_POINTS, betas=BETAS, samples=2):
+  evaluation = config.EvaluationConfig(
+    samples, 9, 7, eval_betas=betas, eval_max_points=max_points
+  )
+  return dataclasses.replace(CELL, evaluation=evaluation)
+
+
+def execute(root, wanted):
+  run = directory.create_run(root, wanted)
+  experiment.execute(run, EXECUTION)
+  return run
+
+
+@pytest.fixture(autouse=True)
+def each_jump_counts(monkeypatch):
+  """Four steps reach no rates that differ by more than a tenth of a nat."""
+  monkeypatch.setattr(refinement, '_LEAST_JUMP_NATS', 0.0)
+
+
+@pytest.fixture(name='sparse', scope='module')
+def trained_once(tmp_path_factory):
+  root = tmp_path_factory.mktemp('runs')
+  execute(root, cell(max_points=0))
+  return root
+
+
+@pytest.fixture(name='root')
+def copy_of_the_trained(sparse, tmp_path, monkeypatch):
+  shutil.copytree(sparse, tmp_path / 'runs')
+
+  def train(*_, **__):
+    pytest.fail('it was trained again')
+
+  monkeypatch.setattr(experiment.loop, 'train_program', train)
+  return tmp_path / 'runs'
+
+
+def same(one, other):
+  assert one.result['points'] == other.result['points']
+  for name, values in one.examples.items():
+    np.testing.assert_array_equal(other.examples[name], values)
+
+
+def times_of(root):
+  files = [path for path in root.rglob('*') if path.name != 'lock']
+  return {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_points_are_those_of_a_run_that_was_asked_for_them(
+  root, sparse, tmp_path
+):
+  assert list(directory.runs_below(root)[0].points('test')) == [*BETAS]
+  assert pending.pending([cell()], root) == [cell()]
+  again = execute(root, cell())
+  betas = tuple(again.points('test'))
+  assert len(betas) == MAX_POINTS
+  assert set(BETAS) < set(betas)
+  # The rule, played again on the rates of validation.
+  rates = {b: p.rate_nats for b, p in again.points('validation').items()}
+  played = {beta: rates[beta] for beta in BETAS}
+  while beta := refinement.next_beta(played, max_points=MAX_POINTS):
+    played[beta] = rates[beta]
+  assert played == rates
+  wanted = cell(betas=betas, max_points=0)
+  shutil.copytree(sparse, tmp_path / 'whole')
+  same(again, execute(tmp_path / 'whole', wanted))
+
+
+def test_asked_at_once_or_later_is_the_same(root, tmp_path, monkeypatch):
+  again = execute(root, cell())
+  monkeypatch.undo()
+  monkeypatch.setattr(refinement, '_LEAST_JUMP_NATS', 0.0)
+  at_once = execute(tmp_path / 'at_once', cell())
+  same(at_once, again)
+  named = execute(tmp_path / 'named', again.result_config)
+  same(named, again)
+
+
+def test_the_command_typed_again_adds_nothing(root):
+  execute(root, cell())
+  before = times_of(root)
+  assert pending.pending([cell(), cell(max_points=0), cell(5)], root) == []
+  execute(root, cell())
+  assert times_of(root) == before
+
+
+def test_a_kill_between_two_points_loses_no_more_than_time(
+  root, tmp_path, monkeypatch
+):
+  shutil.copytree(root, tmp_path / 'other')
+  whole = execute(tmp_path / 'other', cell())
+  measure, calls = result_lib._nats, []
+
+  def kill(*args):
+    calls.append(args)
+    if len(calls) == 8:
+      raise KeyboardInterrupt
+    return measure(*args)
+
+  monkeypatch.setattr(result_lib, '_nats', kill)
+  with pytest.raises(KeyboardInterrupt):
+    execute(root, cell())
+  (run,) = directory.runs_below(root)
+  assert tuple(run.points('test')) == BETAS
+  same(execute(root, cell()), whole)
+
+
+def test_more_draws_and_more_points_at_once(root):
+  again = execute(root, cell(samples=3))
+  assert {p.num_samples for p in again.points('test').values()} == {3}
+  assert len(again.points('test')) == MAX_POINTS
+  assert pending.pending([cell(samples=3), cell()], root) == []
+
+
+def test_a_run_without_weights_is_content_with_its_points(root):
+  (run,) = directory.runs_below(root)
+  shutil.rmtree(run.path / 'checkpoint')
+  assert pending.pending([cell()], root) == []
+  execute(root, cell())
+  assert tuple(run.points('test')) == BETAS
+  # Betas that were named are another matter.
+  other = cell(betas=(0.3,))
+  assert pending.pending([other], root) == [other]
+
+
+def test_a_run_of_one_beta_has_one_point(tmp_path):
+  one = dataclasses.replace(cell(betas=()), objective='beta_elbo(beta=0.5)')
+  assert list(execute(tmp_path, one).points('test')) == [0.5]
+  assert pending.pending([one], tmp_path) == []
+
+
+def test_the_shipped_plane_is_done():
+  cells = preset.PRESETS['plane'].cells()
+  assert {c.evaluation.eval_max_points for c in cells} == {40}
+  assert pending.pending(cells, SHIPPED / 'reference_digits') == []
+
+
+def test_separate_runs_of_a_preset_ask_for_no_more_points():
+  for name in ('separate', 'full'):
+    for cell_of_one in preset.PRESETS[name].cells():
+      assert cell_of_one.evaluation == config.EvaluationConfig()
