@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 from door_models import (
   bits,
   DOORS,
@@ -20,6 +21,7 @@ from door_models import (
   Part,
   pixels,
   refused,
+  SHAPE,
 )
 
 import tfp_rd
@@ -166,3 +168,19 @@ def test_parameters_that_are_meant_as_they_are(scale):
   with warnings.catch_warnings():
     warnings.simplefilter('error', UserWarning)
     model(marginal=tfd.MultivariateNormalDiag(None, scale()))
+
+
+def functional_encoder():
+  x = tf_keras.Input(SHAPE)
+  h = tf_keras.layers.Dense(4)(tf_keras.layers.Flatten()(x))
+  net = tf_keras.Model(x, tfp.layers.IndependentNormal(2)(h))
+  net.add_loss(0.1 * tf.reduce_mean(h**2))
+  return net
+
+
+def test_the_loss_of_a_functional_model_counts():
+  net = functional_encoder()
+  h = net.layers[2](tf.reshape(bits(), [-1, 12]))
+  expected = float(0.1 * tf.reduce_mean(h**2))
+  row = fit(model(net), num_steps=1, batch_size=8).metrics[-1]
+  assert row['regularization'] == pytest.approx(expected, rel=1e-4)

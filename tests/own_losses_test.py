@@ -235,23 +235,6 @@ def test_what_another_graph_has_left_is_no_loss():
   assert 'regularization' not in fit(model).metrics[-1]
 
 
-def functional_encoder():
-  x = tf_keras.Input(SHAPE)
-  h = layers.Dense(4)(layers.Flatten()(x))
-  net = tf_keras.Model(x, tfpl.IndependentNormal(2)(h))
-  net.add_loss(0.1 * tf.reduce_mean(h**2))
-  return net
-
-
-def test_the_loss_of_a_functional_model_counts():
-  net = functional_encoder()
-  model = tfp_rd.LatentVariableModel(net, normal(), decoder())
-  h = net.layers[2](tf.reshape(bits(), [-1, 12]))
-  expected = float(0.1 * tf.reduce_mean(h**2))
-  row = fit(model).metrics[-1]
-  assert row['regularization'] == pytest.approx(expected, rel=1e-4)
-
-
 def test_weights_shrink_over_many_steps_of_one_call():
   net = encoder(tf_keras.regularizers.L2(100.0))
   model = tfp_rd.LatentVariableModel(net, normal(), decoder())

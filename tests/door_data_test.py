@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images may be a record, or a data set of tf.data; the rest is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_rd
+from tfp_rd.training import checkpoint, examples
+
+SHAPE = (4, 4, 1)
+
+
+def bits(n=10, shape=SHAPE):
+  return np.random.RandomState(0).randint(2, size=[n, *shape]).astype('f')
+
+
+def build(signs='---', **changes):
+  fields = {'image_shape': SHAPE, 'latent_size': 2, 'seed': 1, **changes}
+  return tfp_rd.build(signs, **fields)
+
+
+def fit(x=None, of=None, **changes):
+  x, of = bits() if x is None else x, build() if of is None else of
+  done = tfp_rd.fit(of, x, **{'num_steps': 2, 'batch_size': 4, **changes})
+  return checkpoint.weights_sha256(of), done
+
+
+def data_set(**changes):
+  arrays = {'train': bits(), 'validation': bits(6), 'test': bits(5), **changes}
+  return tfp_rd.dataset.Dataset('mine', **arrays)
+
+
+def read(images, *, of=None, **changes):
+  given = {'validation': None, 'labels': None, 'dynamic': False, **changes}
+  objective = given.pop('objective', tfp_rd.BetaElbo())
+  of = build() if of is None else of
+  return examples.read(of, images, objective=objective, **given)
+
+
+def test_a_record_is_its_arrays():
+  data = data_set()
+  assert fit(data) == fit(data.train, validation=data.validation)
+  given = read(data)
+  assert given.images is data.train
+  assert given.validation is data.validation
+  assert not given.dynamic
+  assert given.labels is None
+  other = read(data, validation=bits(3))
+  assert len(other.validation) == 3
+  assert read(bits(), validation=data).validation is data.validation
+  assert read(data_set(train=0.9 * bits(), dynamic=True)).dynamic
+  with pytest.raises(tfp_rd.UserError, match=r"data set 'mine'.*data\.test"):
+    tfp_rd.evaluate(build(), data)
+
+
+class Labelled(tfp_rd.BetaElbo):
+  requires = ('labels',)
+
+
+def test_the_labels_of_a_record_are_for_who_requires_them():
+  labels = {'train_labels': np.arange(10)}
+  data = data_set(**labels)
+  assert read(data).labels is None
+  assert read(data, objective=Labelled()).labels is data.train_labels
+  with pytest.raises(tfp_rd.UserError, match='9 labels and 10 images'):
+    read(data, labels=np.zeros(9))
+
+
+def tensors(x):
+  return tf.data.Dataset.from_tensor_slices(x)
+
+
+@pytest.mark.parametrize('conditional', [False, True])
+@pytest.mark.parametrize(
+  'given',
+  [
+    tensors(bits()),
+    tensors(bits()).batch(4),
+    tensors(bits()).batch(5, drop_remainder=True),
+    tensors(bits()).filter(lambda x: True),
+  ],
+  ids=['images', 'batches', 'full_batches', 'unknown_size'],
+)
+def test_a_data_set_of_tensorflow_is_an_array(given, conditional):
+  of = build(conditional=conditional)
+  for array in read(given, of=of, validation=given)[:2]:
+    np.testing.assert_array_equal(array, bits())
+
+
+def test_a_data_set_of_tensorflow_is_trained_on_and_measured():
+  given = tensors(bits()).batch(4)
+  assert fit(given) == fit()
+  of = build()
+  assert tfp_rd.evaluate(of, given) == tfp_rd.evaluate(of, bits())
+
+
+@pytest.mark.parametrize(
+  ('given', 'sentence'),
+  [
+    (lambda: tensors(bits()).repeat(), r'without end.*dataset\.take\(1000\)'),
+    (lambda: tensors((bits(), bits())), 'of tuples of 2; map it to images'),
+    (lambda: tensors({'x': bits()}), 'of type dict; map it to images'),
+    (lambda: tensors(bits()).take(0), 'without elements; give at least one'),
+    (lambda: (x for x in bits()), r'a generator.*np\.stack\(list\(images\)\)'),
+    (lambda: (bits(), np.zeros(10)), r'a tuple that is no array.*labels='),
+  ],
+)
+def test_what_is_no_array(given, sentence):
+  of = build()
+  for door in (lambda x: fit(x, of), lambda x: tfp_rd.evaluate(of, x)):
+    with pytest.raises(tfp_rd.UserError, match=f'images is.*{sentence}'):
+      door(given())
