@@ -9,6 +9,7 @@
 """
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ _HOW = (
 )
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Reads the file and makes bits of it.
 
   Without `validation`, a tenth of train, at least one image, is used for it; a

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the arrays of a data set, each refused by one sentence."""
 
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
@@ -44,7 +45,9 @@ def check_images(values: np.ndarray, what: str) -> None:
     )
 
 
-def check_same_shape(values, image_shape, *, what: str) -> None:
+def check_same_shape(
+  values: np.ndarray, image_shape: Sequence[int], *, what: str
+) -> None:
   """Refuses images of another shape than those of train.
 
   Args:
@@ -62,7 +65,7 @@ def check_same_shape(values, image_shape, *, what: str) -> None:
     )
 
 
-def check_bits(values, what: str, *, grey: bool) -> None:
+def check_bits(values: np.ndarray, what: str, *, grey: bool) -> None:
   """Refuses values that are neither bits nor, where allowed, probabilities.
 
   Args:

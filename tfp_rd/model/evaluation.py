@@ -4,15 +4,19 @@
 import contextlib
 import weakref
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_rd import point as point_lib
 from tfp_rd import rate_distortion
 from tfp_rd.model import fingerprint
 from tfp_rd.network import initial
+
+if TYPE_CHECKING:
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = [
   'Evaluation',
@@ -46,7 +50,12 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> point_lib.Point:
   """Measures R, D and ELBO of a model on images.
 
@@ -73,7 +82,12 @@ def evaluate(
 
 
 def evaluate_examples(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Measures rate and distortion of each image.
 
@@ -95,7 +109,12 @@ def evaluate_examples(
 
 
 def evaluate_whole(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> Evaluation:
   """Measures a model on images, in the mean and image by image.
 

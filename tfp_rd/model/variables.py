@@ -5,6 +5,7 @@ import dis
 import functools
 import types
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 
-def trainable_variables(module) -> tuple[tf.Variable, ...]:
+def trainable_variables(module: tf.Module) -> tuple[tf.Variable, ...]:
   """Returns a module's trainable variables, less those of frozen layers.
 
   `tf.Module` returns them all, `layer.trainable = False` or not.
@@ -104,18 +105,18 @@ def _rank(path):
   return sum(p.startswith('_') for p in path), len(path), path
 
 
-def is_keras_3(value) -> bool:
+def is_keras_3(value: Any) -> bool:
   """Whether a value is of Keras 3, whose variables no tf.Module sees."""
   return any(c.__module__.split('.')[0] == 'keras' for c in type(value).__mro__)
 
 
-def is_tf_keras(value) -> bool:
+def is_tf_keras(value: Any) -> bool:
   """Whether a value is a layer or model of tf_keras."""
   modules = {c.__module__.split('.')[0] for c in type(value).__mro__}
   return 'tf_keras' in modules and hasattr(type(value), 'non_trainable_weights')
 
 
-def refuse_hidden_variables(part, role: str) -> None:
+def refuse_hidden_variables(part: Any, role: str) -> None:
   """Finds networks that only a function's closure or globals know.
 
   Args:

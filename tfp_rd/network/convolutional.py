@@ -16,6 +16,9 @@ give more pixels than the image has, the result is cropped.
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Sequence
+from typing import Optional
+
 import tensorflow as tf
 
 from tfp_rd.network import batch, gated, initial
@@ -36,7 +39,15 @@ class Convolutions(tf.Module):
     dtype: Type of the weights.
   """
 
-  def __init__(self, image_shape, *, widths, condition_size, seed, dtype):
+  def __init__(
+    self,
+    image_shape: Sequence[int],
+    *,
+    widths: Sequence[int],
+    condition_size: int,
+    seed: initial.Seed,
+    dtype: initial.DType,
+  ):
     super().__init__()
     self._dtype = dtype
     low, mid, high = widths
@@ -66,7 +77,9 @@ class Convolutions(tf.Module):
       )
     ]
 
-  def __call__(self, x, *, condition=None):
+  def __call__(
+    self, x: tf.Tensor, *, condition: Optional[tf.Tensor] = None
+  ) -> tf.Tensor:
     """Computes features.
 
     Args:
@@ -100,14 +113,14 @@ class Deconvolutions(tf.Module):
 
   def __init__(
     self,
-    latent_size,
-    image_shape,
+    latent_size: int,
+    image_shape: Sequence[int],
     *,
-    widths,
-    condition_size,
-    dropout,
-    seed,
-    dtype,
+    widths: Sequence[int],
+    condition_size: int,
+    dropout: float,
+    seed: initial.Seed,
+    dtype: initial.DType,
   ):
     super().__init__()
     self._dropout = dropout
@@ -142,7 +155,13 @@ class Deconvolutions(tf.Module):
       low, image_shape[-1], kernel=(5, 5), seed=seeds[-1], dtype=dtype
     )
 
-  def __call__(self, z, *, condition=None, seed=None):
+  def __call__(
+    self,
+    z: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tf.Tensor:
     """Computes logits `[..., H, W, C]` of `z [..., k]`."""
     h, leading = batch.flatten(z, 1)
     condition = batch.rows(condition, leading)

@@ -33,7 +33,9 @@ def multiplying_in(dtype: str) -> Iterator[None]:
 
 
 def multiply(
-  product: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x, kernel
+  product: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+  x: tf.Tensor,
+  kernel: tf.Tensor,
 ) -> tf.Tensor:
   """Computes `product(x, kernel)`, returned in the type of x.
 
