@@ -94,6 +94,12 @@ def test_a_flag_in_a_sentence_exists(document):
     assert set(re.findall(r'(?<!\S)--(\w+)', code)) <= known, code
 
 
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_help_names_no_document_that_an_installation_lacks(program, capsys):
+  assert dispatcher.main([program, '--help']) == 0
+  assert 'docs/' not in capsys.readouterr().out
+
+
 def test_the_programs_are_those_of_the_dispatcher():
   assert set(PROGRAMS) == set(dispatcher._COMMANDS)
 

@@ -20,8 +20,8 @@ __all__ = [
   'zeros',
 ]
 
-# An integer s, which means (0, s), or a pair.
-Seed = Union[SupportsIndex, Sequence[int], np.ndarray, tf.Tensor]
+# An integer s, which means (0, s), or a pair; arrays and tensors are the first.
+Seed = Union[SupportsIndex, Sequence[int]]
 DType = Union[str, tf.DType]
 
 
