@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 import tensorflow as tf
+import tqdm.auto
 
 import tfp_rd
 from tfp_rd.report import style
@@ -115,14 +116,23 @@ def test_a_bar_shows_steps_and_nats(capsys):
   assert capsys.readouterr().err == ''
 
 
-def test_a_bar_begins_at_the_checkpoint(monkeypatch, capsys):
-  clock = iter(range(0, 10_000, 10))
+def test_a_bar_begins_at_the_checkpoint(monkeypatch):
+  bars = []
+
+  class Recorded(tqdm.auto.tqdm):
+    def __init__(self, *args, **fields):
+      super().__init__(*args, **fields)
+      bars.append(self)
+
+  monkeypatch.setattr('tqdm.auto.tqdm', Recorded)
   with progress_bar.shown(lambda *_: None, 1000) as move:
-    monkeypatch.setattr('time.time', lambda: float(next(clock)))
     move(700, 1000, {})
-    move(800, 1000, {})
-  last = capsys.readouterr().err.split('\r')[-1]
-  assert '800/1000' in last
+    move(800, 1000, {'rate_nats': 1.0, 'distortion_nats': 2.0})
+    (bar,) = bars
+    # The rate is that of what was done here: (n - initial) over the time.
+    assert (bar.initial, bar.n, bar.total) == (700, 800, 1000)
+    assert bar.desc == 'training'
+    assert bar.postfix == 'R 1.00 D 2.00 nats in training'
 
 
 def test_a_finished_training_shows_that_nothing_is_to_be_done(capsys):
