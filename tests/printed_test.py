@@ -58,7 +58,7 @@ def test_a_point_of_one_image_has_no_error():
 
 def test_a_fit_is_one_line():
   metrics = [
-    {'step': 50, 'rate_nats': 1.0, 'distortion_nats': 20.0},
+    {'step': 50.0, 'rate_nats': 1.0, 'distortion_nats': 20.0},
     {'step': 100, 'rate_nats': 2.0, 'distortion_nats': 9.0},
   ]
   assert repr(tfp_rd.Fit(100, metrics, None)) == (

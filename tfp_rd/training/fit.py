@@ -50,7 +50,7 @@ class Fit(NamedTuple):
         'the end of training'
       )
     scores = [
-      (row['validation_score'], row['step'])
+      (row['validation_score'], int(row['step']))
       for row in self.metrics
       if 'validation_score' in row
     ]
