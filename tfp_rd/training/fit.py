@@ -164,7 +164,7 @@ def fit(
   settings = {
     'objective': repr(objective),
     **dataclasses.asdict(training),
-    'seed': inputs.seed.numpy().tolist(),
+    'seed': initial.as_seed(seed).numpy().tolist(),
     'dynamic': bool(dynamic),
     'parts': ' '.join(parts),
     'images': claim_lib.digest_of(inputs.images),

@@ -104,13 +104,17 @@ def extend(run, model, data) -> Mapping[str, Any]:
     points.sort(key=lambda p: p.entry['beta'])
   run_lib.write_config(run)
   about = {key: before[key] for key in before if key not in _OF_AN_EVALUATION}
-  about['evaluated_with'] = provenance.versions()
   return _publish(run, points, data, about)
 
 
 def _evaluate(run, model, data, betas, *, found_beta) -> list[_Evaluated]:
   """Returns the points of a model at betas."""
   price = {} if found_beta is None else {'found_beta': float(found_beta)}
+  if not all(map(math.isfinite, price.values())):
+    raise FloatingPointError(
+      f'the price of rate that {run.path.name} found is {found_beta}; lower '
+      'the learning rate, or train it with another seed.'
+    )
   points = []
   for beta, at_beta in movable_model.models_along(model, betas):
     found = {s: _nats(run.config, at_beta, data, s) for s in result_file.SPLITS}
@@ -169,6 +173,7 @@ def _publish(run, points: Sequence[_Evaluated], data, about):
     'schema': 1,
     'config': run.config.to_dict(),
     **about,
+    'evaluated_with': provenance.about_evaluation(),
     'examples_sha256': digest,
     # By which runs on the same images are known, to be paired.
     'test_images_sha256': provenance.digest_of_images(
@@ -185,6 +190,7 @@ def _publish(run, points: Sequence[_Evaluated], data, about):
 
 
 _OF_AN_EVALUATION = {
+  'evaluated_with',
   *('schema', 'config', 'examples_sha256', 'test_images_sha256', 'points'),
   *result_file.SPLITS,
 }
