@@ -27,6 +27,16 @@ setuptools.setup(
   long_description=(_HERE / 'README.md').read_text(encoding='utf-8'),
   long_description_content_type='text/markdown',
   license='Apache-2.0',
+  keywords='rate distortion ELBO VAE latent-variable TensorFlow Probability',
+  classifiers=[
+    'Development Status :: 4 - Beta',
+    'Intended Audience :: Science/Research',
+    'Operating System :: MacOS',
+    'Operating System :: POSIX :: Linux',
+    'Programming Language :: Python :: 3',
+    'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    'Typing :: Typed',
+  ],
   python_requires='>=3.10,<3.14',
   packages=setuptools.find_packages(include=['tfp_rd', 'tfp_rd.*']),
   package_data={'tfp_rd': ['py.typed']},
@@ -50,7 +60,7 @@ setuptools.setup(
   extras_require={
     'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
     'bench': [_JAX, 'torch'],
-    'test': [_JAX, 'pytest', 'pytest-xdist', 'ruff==0.17.*'],
+    'test': [_JAX, 'mypy', 'pytest', 'pytest-xdist', 'ruff==0.17.*'],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
 )

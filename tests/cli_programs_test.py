@@ -59,6 +59,9 @@ def test_a_table_is_aligned():
   header, *lines = point_table.text(('run',), rows).splitlines()
   assert len({len(line) for line in (header, *lines)}) == 1
   assert '2.20 ± 0.20' in lines[0]
+  # One sign everywhere: less is better in every column.
+  assert '-ELBO (nats)' in header
+  assert '  3.30 ± ' in lines[0]
 
 
 def test_a_real_run_is_trained_measured_and_shown(call, tmp_path):

@@ -47,6 +47,37 @@ def test_no_output_is_stored(notebook):
     assert cell['execution_count'] is None
 
 
+@pytest.mark.parametrize('notebook', NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_first_cell_installs_a_clone_or_says_what_to_do(
+  notebook, tmp_path, monkeypatch
+):
+  (cell,) = [
+    ''.join(cell['source'])
+    for cell in cells(notebook)
+    if 'install' in cell['metadata'].get('tags', ())
+  ]
+  assert re.search(r'^  %pip install --quiet \{PACKAGE\}$', cell, re.MULTILINE)
+  code = re.sub('%pip .*', 'installed.append(PACKAGE)', cell)
+  (tmp_path / 'colabs').mkdir()
+  monkeypatch.chdir(tmp_path / 'colabs')
+  installed = []
+  exec(code, {'installed': installed})  # The package is there.
+  assert not installed
+  monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+  with pytest.raises(FileNotFoundError, match='no clone .* set PACKAGE'):
+    exec(code, {'installed': installed})
+  (tmp_path / 'setup.py').touch()
+  exec(code, {'installed': installed})
+  assert installed == ['..']
+
+
+@pytest.mark.parametrize('notebook', NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_training_of_a_notebook_has_a_bar(notebook):
+  for cell in cells(notebook):
+    source = ''.join(cell['source'])
+    assert source.count('tfp_rd.fit(') == source.count('progress=True')
+
+
 def named(start):
   return next(n for n in NOTEBOOKS if n.stem.startswith(start))
 
@@ -57,7 +88,11 @@ def test_ten_minutes_to_a_plane(monkeypatch, capsys):
   assert len(namespace['models']) == 4
   drawn = {line.get_label() for line in namespace['ax'].get_lines()}
   assert {'---', '-++', 'Pareto staircase'} <= drawn
-  assert len(capsys.readouterr().out.splitlines()) == 1 + 4
+  printed = capsys.readouterr().out.splitlines()
+  assert [line.split('  ')[:2] for line in printed] == [
+    [name, f'beta {beta}'] for name in ('---', '-++') for beta in (0.3, 1.0)
+  ]
+  assert all('-ELBO' in line for line in printed)
 
 
 def test_the_parts_in_your_own_model(monkeypatch, capsys):
@@ -83,6 +118,7 @@ def test_worlds_with_known_answers(monkeypatch, capsys):
   printed = capsys.readouterr().out
   assert 'nan' not in printed
   assert len(namespace['columns'].axes) == 15
+  assert namespace['columns']._repr_png_().startswith(b'\x89PNG')
   assert re.findall(r'^(\S+)  R .* D \+ R - H', printed, re.MULTILINE) == [
     *('---', '--v', '-+-'),
   ]

@@ -152,12 +152,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-  if name in _HOMES:
-    return getattr(importlib.import_module(f'tfp_rd.{_HOMES[name]}'), name)
-  if name in __all__:
-    return importlib.import_module(f'tfp_rd.{name}')
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+if not TYPE_CHECKING:  # For a checker, any name would be one of these.
+
+  def __getattr__(name):
+    if name in _HOMES:
+      return getattr(importlib.import_module(f'tfp_rd.{_HOMES[name]}'), name)
+    if name in __all__:
+      return importlib.import_module(f'tfp_rd.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 def __dir__():

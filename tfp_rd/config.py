@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import typing
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from tfp_rd import dataset as dataset_lib
@@ -131,7 +132,9 @@ class ModelConfig:
     )
     field.set_field(self, 'options', Options(self.options))
 
-  def complete(self, image_shape, *, dropout: float = 0.0) -> 'ModelConfig':
+  def complete(
+    self, image_shape: Sequence[int], *, dropout: float = 0.0
+  ) -> 'ModelConfig':
     """Returns the record with every default named.
 
     Args:
@@ -142,7 +145,9 @@ class ModelConfig:
     changes = {k: v for k, v in usual.items() if getattr(self, k) in (None, '')}
     return dataclasses.replace(self, **changes)
 
-  def omit_defaults(self, image_shape, *, dropout: float) -> 'ModelConfig':
+  def omit_defaults(
+    self, image_shape: Sequence[int], *, dropout: float
+  ) -> 'ModelConfig':
     """Returns the record without values that are its defaults anyway.
 
     Args:
@@ -360,7 +365,7 @@ class Config:
     model = self.model.omit_defaults(traits.image_shape, dropout=traits.dropout)
     field.set_field(self, 'model', model)
 
-  def omit_defaults(self, traits) -> 'Config':
+  def omit_defaults(self, traits: Any) -> 'Config':
     """Returns the record without values that a data set has by default.
 
     Args:
@@ -371,7 +376,7 @@ class Config:
     copy._omit_defaults(traits)
     return copy
 
-  def complete_model(self, image_shape) -> ModelConfig:
+  def complete_model(self, image_shape: Sequence[int]) -> ModelConfig:
     """Returns the model's settings with every default named.
 
     Args:

@@ -86,7 +86,7 @@ class Value(NamedTuple):
   unit: str = ''
 
   @classmethod
-  def of_estimate(cls, name: str, estimate: Estimate, **fields) -> 'Value':
+  def of_estimate(cls, name: str, estimate: Estimate, **fields: Any) -> 'Value':
     """Makes a value in nats of an estimate.
 
     Args:

@@ -20,7 +20,7 @@ _STATUS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Point:
   """One model at one beta on one split.
 
@@ -53,6 +53,25 @@ class Point:
   status: Mapping[str, str] = dataclasses.field(
     default_factory=lambda: dict(_STATUS)
   )
+
+  def __repr__(self):
+    """One line: the three numbers, each with its standard error."""
+    rate, distortion, minus_elbo = (
+      round(nats, 2) + 0.0  # No -0.00.
+      for nats in (self.rate_nats, self.distortion_nats, -self.elbo_nats)
+    )
+    return (
+      f'R {rate:.2f} ± {self.rate_stderr_nats:.2f}'
+      f'  D {distortion:.2f} ± {self.distortion_stderr_nats:.2f}'
+      f'  -ELBO {minus_elbo:.2f} ± {self.elbo_stderr_nats:.2f} nats'
+      f' ({self.num_examples} examples, {self.num_samples} draws'
+      f'{self._estimates()})'
+    )
+
+  def _estimates(self):
+    names = {'rate_nats': 'R', 'distortion_nats': 'D', 'elbo_nats': '-ELBO'}
+    found = [names[k] for k in names if self.status.get(k) == 'estimate']
+    return f'; estimates: {", ".join(found)}' if found else ''
 
   @classmethod
   def from_examples(

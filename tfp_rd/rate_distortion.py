@@ -6,13 +6,17 @@
 Everything else in the package is a function of such draws.
 """
 
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TYPE_CHECKING
 
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import agreement, argument, errors, field
 from tfp_rd.network import batch, initial, own_losses
+
+if TYPE_CHECKING:
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = ['Draws', 'as_examples', 'draw', 'refuse_curve']
 
@@ -57,7 +61,13 @@ class Draws(NamedTuple):
 
 
 def draw(
-  model, x, *, num_samples=1, seed, training=False, rate='monte_carlo'
+  model: 'LatentVariableModel',
+  x: npt.ArrayLike,
+  *,
+  num_samples: int = 1,
+  seed: initial.Seed,
+  training: bool = False,
+  rate: str = 'monte_carlo',
 ) -> Draws:
   """Draws z from e(z|x) and weighs it by all three distributions.
 
@@ -115,7 +125,7 @@ def draw(
   return draws
 
 
-def refuse_curve(model) -> None:
+def refuse_curve(model: Any) -> None:
   """Refuses a model for many betas, which gives no draws before one is chosen.
 
   Raises:
@@ -134,7 +144,7 @@ def refuse_curve(model) -> None:
   )
 
 
-def as_examples(x, dtype) -> tf.Tensor:
+def as_examples(x: npt.ArrayLike, dtype: Any) -> tf.Tensor:
   """Returns examples as a tensor of a model's type; integers stay integers.
 
   Args:

@@ -73,7 +73,7 @@ def parse(
   return construct(getattr(importlib.import_module(module), class_name), fields)
 
 
-def construct(cls, fields: dict[str, Any]):
+def construct(cls: type, fields: dict[str, Any]) -> Any:
   """Makes a record of the fields that were read.
 
   Raises:
@@ -90,7 +90,7 @@ def construct(cls, fields: dict[str, Any]):
 
 
 def write(
-  record,
+  record: Any,
   *,
   whole: bool = False,
   only_changed: bool = False,

@@ -17,7 +17,7 @@ __all__ = ['main']
 _COMMANDS = {
   'train': 'train and evaluate one model',
   'grid': 'train many models, then draw the report',
-  'evaluate': 'rate, distortion, ELBO and other measures of trained models',
+  'evaluate': 'rate, distortion, -ELBO and other measures of trained models',
   'report': 'figures and tables of finished runs, without TensorFlow',
   'sample': 'reconstructions and generations of a run, as a picture',
   'toy': "the paper's toy world, every number by enumeration",

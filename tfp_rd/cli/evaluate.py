@@ -23,7 +23,7 @@ tfp-rd evaluate RUN_OR_ROOT... [flags]: measure trained models.
   tfp-rd evaluate runs/run_-+v_multi_rate_1a2b3c4d --betas=0.2,0.7   any betas
   tfp-rd evaluate runs --measures='shares(num_draws=100),shares'
 
-Without --measures: R, D and ELBO, each a mean over images with its standard
+Without --measures: R, D and -ELBO, each a mean over images with its standard
 error, in nats, from new draws; nothing is written.
 
 With --measures, what is missing is measured and kept in each run's directory,

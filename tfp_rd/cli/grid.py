@@ -38,7 +38,7 @@ tfp-rd grid [flags]: train every combination of the axes, then draw the report.
   tfp-rd grid --one_run_curves=false --warm_start=up   each from the last
   tfp-rd grid --preset=full --workers=8           one process for each of 8 GPUs
 
-A curve is one run: one network that takes beta, see docs/one_run_curves.md.  It
+A curve is one run: one network that takes beta, a tfp_rd.ConditionalModel.  It
 is evaluated at its betas and, up to --eval_max_points, where its rate jumps.
 
 Stopped at any moment and typed again, it goes on where it was: what is left to

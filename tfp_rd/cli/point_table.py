@@ -10,7 +10,7 @@ __all__ = ['SPLITS', 'of_measures', 'text']
 
 SPLITS = ('train', 'validation', 'test')
 
-_COLUMNS = ('R (nats)', 'D (nats)', 'ELBO (nats)', 'images', 'draws')
+_COLUMNS = ('R (nats)', 'D (nats)', '-ELBO (nats)', 'images', 'draws')
 _LABELS = ('run', 'beta', 'measure', 'name')
 _OF_MEASURES = ('value', 'unit', 'status', 'cap', 'reason')
 
@@ -63,7 +63,7 @@ def _cells(point):
   return (
     _value(point.rate_nats, point.rate_stderr_nats),
     _value(point.distortion_nats, point.distortion_stderr_nats),
-    _value(point.elbo_nats, point.elbo_stderr_nats),
+    _value(-point.elbo_nats, point.elbo_stderr_nats),
     f'{point.num_examples}',
     f'{point.num_samples}',
   )

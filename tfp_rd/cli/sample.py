@@ -6,7 +6,7 @@ import math
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Optional
+from typing import Optional, TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -17,6 +17,9 @@ from tfp_rd import errors
 from tfp_rd.cli import command, config_flags
 from tfp_rd.run import atomic_file
 from tfp_rd.run import directory as run_lib
+
+if TYPE_CHECKING:
+  from matplotlib import figure as figure_lib
 
 __all__ = ['main', 'picture']
 
@@ -108,7 +111,7 @@ def picture(
   generations: np.ndarray,
   *,
   title: str,
-):
+) -> 'figure_lib.Figure':
   """Draws the three kinds of images under each other.
 
   Args:

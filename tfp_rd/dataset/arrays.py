@@ -10,6 +10,7 @@ integers `[N]`.
 """
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ _OTHER_NAMES = {
 _NPY = b'\x93NUMPY'
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Reads the file and makes bits of it.
 
   Without `validation`, a tenth of train, at least one image, is used for it; a

@@ -7,6 +7,8 @@
      Estimator. In _Artificial Intelligence and Statistics_, 2011.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tfp_rd.dataset import images, prepared
@@ -16,7 +18,7 @@ __all__ = ['TRAITS', 'load']
 TRAITS = images.Traits((28, 28, 1))
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Reads the published splits of 50,000 / 10,000 / 10,000, without labels.
 
   Args:

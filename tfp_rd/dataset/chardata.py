@@ -9,6 +9,7 @@
 """
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _KEYS = ('data', 'testdata')
 _SEED = 123
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Splits the file 23,000 / 1,345 / 8,070, as its authors do.
 
   The file holds `data [784, 24345]` and `testdata [784, 8070]` in [0, 1]: each

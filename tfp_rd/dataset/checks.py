@@ -2,6 +2,7 @@
 """Checks of the arrays of a data set, each refused by one sentence."""
 
 import math
+from collections.abc import Sequence
 from typing import Optional
 
 import numpy as np
@@ -57,7 +58,9 @@ def check_images(values: np.ndarray, what: str) -> None:
     )
 
 
-def check_same_shape(values, image_shape, *, what: str) -> None:
+def check_same_shape(
+  values: np.ndarray, image_shape: Sequence[int], *, what: str
+) -> None:
   """Refuses images of another shape than those of train.
 
   Args:
@@ -76,7 +79,7 @@ def check_same_shape(values, image_shape, *, what: str) -> None:
     )
 
 
-def check_bits(values, what: str, *, grey: bool) -> None:
+def check_bits(values: np.ndarray, what: str, *, grey: bool) -> None:
   """Refuses values that are neither bits nor, where allowed, probabilities.
 
   Args:

@@ -140,7 +140,14 @@ def binarize(probabilities: np.ndarray, *, seed: int) -> np.ndarray:
   return (uniform < probabilities).astype(np.float32)
 
 
-def dynamic_dataset(name: str, *, train, validation, test, **labels) -> Dataset:
+def dynamic_dataset(
+  name: str,
+  *,
+  train: np.ndarray,
+  validation: np.ndarray,
+  test: np.ndarray,
+  **labels: Optional[np.ndarray],
+) -> Dataset:
   """Makes a data set of probabilities that training draws anew.
 
   Args:

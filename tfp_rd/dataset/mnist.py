@@ -5,6 +5,8 @@ Training draws the pixels anew.  Likelihoods are not comparable with those on
 `binarized_mnist`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tfp_rd.dataset import images, prepared
@@ -16,7 +18,7 @@ TRAITS = images.Traits((28, 28, 1), num_classes=10, dynamic=True)
 _NUM_VALIDATION = 10_000
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Reads 50,000 / 10,000 / 10,000 images with labels.
 
   The last 10,000 images of train, in the order of tensorflow-datasets, are for

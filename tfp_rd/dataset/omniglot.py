@@ -11,6 +11,8 @@ published on Burda's chardata.mat, for which see `tfp_rd.dataset.chardata`.
      2015.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tfp_rd.dataset import images, prepared
@@ -20,7 +22,7 @@ __all__ = ['TRAITS', 'load', 'reduce_by_area']
 TRAITS = images.Traits((28, 28, 1), num_classes=50, dynamic=True)
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Splits the twenty drawings of each character 14 / 1 / 5, in a fixed order.
 
   That makes 22,722 / 1,623 / 8,115 images of the same characters.  Ink is 1.

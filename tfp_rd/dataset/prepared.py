@@ -10,6 +10,7 @@ import io
 import os
 import urllib.request
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ _PROBE_TIMEOUT_S = 10
 _BATCH_SIZE = 500
 
 
-def open_builder(name: str, *, data_dir: str = ''):
+def open_builder(name: str, *, data_dir: str = '') -> Any:
   """Opens a prepared set; downloads and prepares it if it is missing.
 
   Args:
@@ -49,7 +50,7 @@ def open_builder(name: str, *, data_dir: str = ''):
 
 
 def read(
-  builder,
+  builder: Any,
   split: str,
   *,
   reduce: Callable[[np.ndarray], np.ndarray] = np.asarray,

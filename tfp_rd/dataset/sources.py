@@ -5,6 +5,8 @@ Training draws pixels anew at every use: for templates and factors all pixels,
 for Ising those of one colour of a chessboard, in 131,072 rows.
 """
 
+from typing import Any
+
 from tfp_rd import source as source_lib
 from tfp_rd.dataset import images
 
@@ -20,7 +22,7 @@ _ROWS_OF_HALVES = 2**17
 _TRAIN_SEED, _VALIDATION_SEED, _TEST_SEED = range(3)
 
 
-def traits(name) -> images.Traits:
+def traits(name: str) -> images.Traits:
   """Returns what is known of the set; its side is the source's.
 
   Args:
@@ -35,7 +37,7 @@ def traits(name) -> images.Traits:
   )
 
 
-def load(data, *, data_dir: str = '') -> images.Dataset:
+def load(data: Any, *, data_dir: str = '') -> images.Dataset:
   """Draws 1,000 images for validation and 2,000 for test.
 
   Args:

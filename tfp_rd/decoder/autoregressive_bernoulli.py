@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distribution of binary images, each pixel given those before it."""
 
+from collections.abc import Callable
+from typing import Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -52,13 +55,13 @@ class AutoregressiveBernoulli(tfd.Distribution):
 
   def __init__(
     self,
-    logits_fn,
-    maps,
+    logits_fn: Callable[..., tf.Tensor],
+    maps: tf.Tensor,
     *,
-    condition=None,
-    num_channels=1,
-    draw_fn=None,
-    name='autoregressive_bernoulli',
+    condition: Optional[tf.Tensor] = None,
+    num_channels: int = 1,
+    draw_fn: Optional[Callable[..., tf.Tensor]] = None,
+    name: str = 'autoregressive_bernoulli',
   ):
     parameters = dict(locals())
     self._logits_fn = logits_fn
@@ -95,7 +98,7 @@ class AutoregressiveBernoulli(tfd.Distribution):
     maps, _ = batch.flatten(full, 3)
     return maps, batch.rows(self._condition, leading)
 
-  def logits(self, x) -> tf.Tensor:
+  def logits(self, x: tf.Tensor) -> tf.Tensor:
     """Returns the logit of every pixel of `x [..., H, W, C]`, in one pass."""
     x = tf.cast(x, self.dtype)
     leading = tf.broadcast_dynamic_shape(

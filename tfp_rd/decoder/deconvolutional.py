@@ -8,10 +8,13 @@
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Sequence
+from typing import Any, Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd.network import convolutional
+from tfp_rd.network import convolutional, initial
 
 __all__ = ['Deconvolutional', 'build']
 
@@ -33,14 +36,14 @@ class Deconvolutional(tf.Module):
 
   def __init__(
     self,
-    latent_size,
-    image_shape,
+    latent_size: int,
+    image_shape: Sequence[int],
     *,
-    widths=convolutional.WIDTHS['small'],
-    condition_size=0,
-    dropout=0.0,
-    seed,
-    dtype='float32',
+    widths: Sequence[int] = convolutional.WIDTHS['small'],
+    condition_size: int = 0,
+    dropout: float = 0.0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     self._dtype = tf.as_dtype(dtype)
@@ -54,7 +57,13 @@ class Deconvolutional(tf.Module):
       dtype=dtype,
     )
 
-  def __call__(self, z, *, condition=None, seed=None):
+  def __call__(
+    self,
+    z: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tfd.Distribution:
     """Decodes codes.
 
     Args:
@@ -70,7 +79,7 @@ class Deconvolutional(tf.Module):
     return tfd.Independent(pixels, reinterpreted_batch_ndims=3)
 
 
-def build(spec, *, seed):
+def build(spec: Any, *, seed: initial.Seed) -> Deconvolutional:
   """Returns the decoder of a `tfp_rd.architecture.Spec`."""
   return Deconvolutional(
     spec.latent_size,

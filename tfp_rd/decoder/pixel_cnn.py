@@ -19,8 +19,11 @@ since the forward pass is causal.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_rd.decoder import autoregressive_bernoulli
 from tfp_rd.network import batch, causal, causal_sampler, gated, initial
@@ -74,17 +77,17 @@ class PixelCNN(tf.Module):
 
   def __init__(
     self,
-    latent_size,
-    image_shape,
+    latent_size: int,
+    image_shape: Sequence[int],
     *,
-    latent_input='everywhere',
-    features=SIZES['small']['features'],
-    num_scales=SIZES['small']['num_scales'],
-    num_layers=SIZES['small']['num_layers'],
-    condition_size=0,
-    dropout=0.0,
-    seed,
-    dtype='float32',
+    latent_input: str = 'everywhere',
+    features: int = SIZES['small']['features'],
+    num_scales: int = SIZES['small']['num_scales'],
+    num_layers: int = SIZES['small']['num_layers'],
+    condition_size: int = 0,
+    dropout: float = 0.0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     if latent_input not in _NUM_PLANES:
@@ -140,7 +143,13 @@ class PixelCNN(tf.Module):
       specs.append(tf.TensorSpec([None, self._condition_size], dtype))
     return specs
 
-  def __call__(self, z, *, condition=None, seed=None):
+  def __call__(
+    self,
+    z: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tfp.distributions.Distribution:
     """Decodes codes.
 
     Args:
@@ -172,9 +181,9 @@ class PixelCNN(tf.Module):
     )
 
   def _draw_flat(self, uniforms, maps, condition):
-    return self._draw(
-      uniforms, maps, *([] if condition is None else [condition])
-    )
+    # Not counted as one more tracing, of which TensorFlow would warn.
+    draw = self._draw.get_concrete_function()
+    return draw(uniforms, maps, *([] if condition is None else [condition]))
 
   def _draw_pixels(self, uniforms, maps, condition=None):
     return causal_sampler.sample(
@@ -185,7 +194,7 @@ class PixelCNN(tf.Module):
     return {'planes' if self._is_concatenated else 'maps': maps}
 
 
-def build(spec, *, seed):
+def build(spec: Any, *, seed: initial.Seed) -> PixelCNN:
   """Returns the decoder of a `tfp_rd.architecture.Spec`."""
   return PixelCNN(
     spec.latent_size,

@@ -8,6 +8,9 @@
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Sequence
+from typing import Any, Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -29,7 +32,13 @@ class GaussianHead(tf.Module):
   """
 
   def __init__(
-    self, num_features, latent_size, *, condition_size=0, seed, dtype
+    self,
+    num_features: int,
+    latent_size: int,
+    *,
+    condition_size: int = 0,
+    seed: initial.Seed,
+    dtype: initial.DType,
   ):
     super().__init__()
     seeds = initial.split(seed, 2)
@@ -42,7 +51,9 @@ class GaussianHead(tf.Module):
       if condition_size
     ]
 
-  def __call__(self, features, condition=None):
+  def __call__(
+    self, features: tf.Tensor, condition: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """Returns the distribution of z.
 
     Args:
@@ -83,13 +94,13 @@ class Gaussian(image_encoder.ImageEncoder):
 
   def __init__(
     self,
-    image_shape,
-    latent_size,
+    image_shape: Sequence[int],
+    latent_size: int,
     *,
-    widths=convolutional.WIDTHS['small'],
-    condition_size=0,
-    seed,
-    dtype='float32',
+    widths: Sequence[int] = convolutional.WIDTHS['small'],
+    condition_size: int = 0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     feature_seed, head_seed = initial.split(seed, 2)
     head = GaussianHead(
@@ -109,7 +120,7 @@ class Gaussian(image_encoder.ImageEncoder):
     )
 
 
-def build(spec, *, seed):
+def build(spec: Any, *, seed: initial.Seed) -> Gaussian:
   """Returns the encoder of a `tfp_rd.architecture.Spec`."""
   return Gaussian(
     spec.image_shape,

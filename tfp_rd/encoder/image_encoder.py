@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The common part of the encoders of images: convolutions, then a head."""
 
-import tensorflow as tf
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
 
-from tfp_rd.network import convolutional
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_rd.network import convolutional, initial
 
 __all__ = ['ImageEncoder']
 
@@ -21,7 +25,16 @@ class ImageEncoder(tf.Module):
     dtype: Type of the weights.
   """
 
-  def __init__(self, image_shape, head, *, widths, condition_size, seed, dtype):
+  def __init__(
+    self,
+    image_shape: Sequence[int],
+    head: Callable[..., Any],
+    *,
+    widths: Sequence[int],
+    condition_size: int,
+    seed: initial.Seed,
+    dtype: initial.DType,
+  ):
     super().__init__()
     self._features = convolutional.Convolutions(
       image_shape,
@@ -32,7 +45,13 @@ class ImageEncoder(tf.Module):
     )
     self._head = head
 
-  def __call__(self, x, *, condition=None, seed=None):
+  def __call__(
+    self,
+    x: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tfp.distributions.Distribution:
     """Encodes images.
 
     Args:

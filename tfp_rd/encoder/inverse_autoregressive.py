@@ -17,6 +17,9 @@ as well belong to the decoder.  The order is reversed between steps.
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Sequence
+from typing import Any, Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -60,14 +63,14 @@ class InverseAutoregressiveHead(tf.Module):
 
   def __init__(
     self,
-    num_features,
-    latent_size,
+    num_features: int,
+    latent_size: int,
     *,
-    hidden_sizes,
-    use_context=True,
-    condition_size=0,
-    seeds,
-    dtype='float32',
+    hidden_sizes: Sequence[int],
+    use_context: bool = True,
+    condition_size: int = 0,
+    seeds: Sequence[initial.Seed],
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     self._gaussian = gaussian.GaussianHead(
@@ -92,7 +95,9 @@ class InverseAutoregressiveHead(tf.Module):
       for s in seeds[1:]
     ]
 
-  def __call__(self, features, condition=None):
+  def __call__(
+    self, features: tf.Tensor, condition: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """Returns the distribution of z.
 
     Args:
@@ -132,16 +137,16 @@ class InverseAutoregressive(image_encoder.ImageEncoder):
 
   def __init__(
     self,
-    image_shape,
-    latent_size,
+    image_shape: Sequence[int],
+    latent_size: int,
     *,
-    widths=convolutional.WIDTHS['small'],
-    hidden_sizes=masked.HIDDEN_SIZES['small'],
-    num_steps=4,
-    use_context=True,
-    condition_size=0,
-    seed,
-    dtype='float32',
+    widths: Sequence[int] = convolutional.WIDTHS['small'],
+    hidden_sizes: Sequence[int] = masked.HIDDEN_SIZES['small'],
+    num_steps: int = 4,
+    use_context: bool = True,
+    condition_size: int = 0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     feature_seed, *head_seeds = initial.split(seed, num_steps + 2)
     head = InverseAutoregressiveHead(
@@ -163,7 +168,7 @@ class InverseAutoregressive(image_encoder.ImageEncoder):
     )
 
 
-def build(spec, *, seed):
+def build(spec: Any, *, seed: initial.Seed) -> InverseAutoregressive:
   """Returns the encoder of a `tfp_rd.architecture.Spec`."""
   return InverseAutoregressive(
     spec.image_shape,

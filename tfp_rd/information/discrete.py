@@ -16,6 +16,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from tfp_rd import errors
@@ -50,7 +51,7 @@ class Sandwich(NamedTuple):
     return self.marginal_gap_nats + self.decoder_gap_nats
 
 
-def entropy(probabilities: np.ndarray) -> np.ndarray:
+def entropy(probabilities: npt.ArrayLike) -> np.ndarray:
   """Computes the entropy of distributions.
 
   Args:
@@ -65,7 +66,7 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
   return special.entr(_distribution(probabilities, 'probabilities')).sum(-1)
 
 
-def mutual_information(joint: np.ndarray) -> np.ndarray:
+def mutual_information(joint: npt.ArrayLike) -> np.ndarray:
   """Computes the information between the last two axes.
 
   Args:
@@ -88,11 +89,11 @@ def mutual_information(joint: np.ndarray) -> np.ndarray:
 
 
 def sandwich(
-  source: np.ndarray,
+  source: npt.ArrayLike,
   *,
-  encoder: np.ndarray,
-  marginal: np.ndarray,
-  decoder: np.ndarray,
+  encoder: npt.ArrayLike,
+  marginal: npt.ArrayLike,
+  decoder: npt.ArrayLike,
 ) -> Sandwich:
   """Computes rate, distortion and information by enumeration.
 

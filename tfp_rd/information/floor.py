@@ -30,6 +30,7 @@ import dataclasses
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 
 from tfp_rd import errors
 from tfp_rd.information import discrete
@@ -68,10 +69,10 @@ class Floor:
 
 
 def blahut_arimoto(
-  source: np.ndarray,
-  distortion: np.ndarray,
+  source: npt.ArrayLike,
+  distortion: npt.ArrayLike,
   *,
-  beta: np.ndarray,
+  beta: npt.ArrayLike,
   tolerance_nats: float = 1e-6,
   max_steps: int = 20_000,
 ) -> Floor:

@@ -4,6 +4,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tfp_rd import errors
 
@@ -25,7 +26,7 @@ class RateAtDistortion(NamedTuple):
 
 
 def gaussian_rate(
-  variances: np.ndarray, distortion: np.ndarray
+  variances: npt.ArrayLike, distortion: npt.ArrayLike
 ) -> RateAtDistortion:
   """Computes the least rate at a distortion, by reverse water-filling.
 

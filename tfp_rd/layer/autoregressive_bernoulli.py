@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A layer from codes to d(x|z), each pixel given those before it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
 from tfp_rd.decoder import pixel_cnn
 from tfp_rd.layer import distribution_layer
+from tfp_rd.network import initial
 
 __all__ = ['AutoregressiveBernoulli']
 
@@ -52,14 +56,14 @@ class AutoregressiveBernoulli(distribution_layer.DistributionLayer):
 
   def __init__(
     self,
-    image_shape,
+    image_shape: Sequence[int],
     *,
-    latent_input='everywhere',
-    features=pixel_cnn.SIZES['small']['features'],
-    num_scales=pixel_cnn.SIZES['small']['num_scales'],
-    num_layers=pixel_cnn.SIZES['small']['num_layers'],
-    seed=0,
-    **kwargs,
+    latent_input: str = 'everywhere',
+    features: int = pixel_cnn.SIZES['small']['features'],
+    num_scales: int = pixel_cnn.SIZES['small']['num_scales'],
+    num_layers: int = pixel_cnn.SIZES['small']['num_layers'],
+    seed: initial.Seed = 0,
+    **kwargs: Any,
   ):
     config = {
       'image_shape': [int(n) for n in image_shape],

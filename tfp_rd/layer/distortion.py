@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loss of a model that ends in a distribution of images."""
 
+from typing import Any
+
+import tensorflow as tf
 import tf_keras
 
 __all__ = ['distortion']
 
 
 @tf_keras.utils.register_keras_serializable(package='tfp_rd')
-def distortion(x, decoding):
+def distortion(x: tf.Tensor, decoding: Any) -> tf.Tensor:
   """Returns -log d(x|z), `[B]`, in nats.
 
   Unlike with a lambda, a compiled model with this loss can be loaded again.

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A layer from features to e(z|x): a Gaussian, then autoregressive steps."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tf_keras
 
 from tfp_rd.encoder import inverse_autoregressive
@@ -49,13 +52,13 @@ class InverseAutoregressive(distribution_layer.DistributionLayer):
 
   def __init__(
     self,
-    latent_size,
+    latent_size: int,
     *,
-    hidden_sizes=masked.HIDDEN_SIZES['small'],
-    num_steps=4,
-    use_context=True,
-    seed=0,
-    **kwargs,
+    hidden_sizes: Sequence[int] = masked.HIDDEN_SIZES['small'],
+    num_steps: int = 4,
+    use_context: bool = True,
+    seed: initial.Seed = 0,
+    **kwargs: Any,
   ):
     config = {
       'latent_size': latent_size,

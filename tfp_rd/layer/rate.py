@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers around an encoder: images in, z out, and the rate as a loss."""
 
+from collections.abc import Sequence
+from typing import Any, Union
+
 import numpy as np
+import numpy.typing as npt
 import tf_keras
 
 from tfp_rd.layer import rate_layer
@@ -54,7 +58,9 @@ class StandardNormalRate(rate_layer.RateLayer):
   ```
   """
 
-  def __init__(self, encoder, *, weight=1.0, **kwargs):
+  def __init__(
+    self, encoder: tf_keras.Model, *, weight: float = 1.0, **kwargs: Any
+  ):
     super().__init__(encoder, weight=weight, config={}, **kwargs)
 
   def _make_marginal(self, encoding):
@@ -94,14 +100,14 @@ class MaskedAutoregressiveRate(rate_layer.RateLayer):
 
   def __init__(
     self,
-    encoder,
+    encoder: tf_keras.Model,
     *,
-    weight=1.0,
-    hidden_sizes=masked.HIDDEN_SIZES['small'],
-    num_steps=4,
-    affine=False,
-    seed=0,
-    **kwargs,
+    weight: float = 1.0,
+    hidden_sizes: Sequence[int] = masked.HIDDEN_SIZES['small'],
+    num_steps: int = 4,
+    affine: bool = False,
+    seed: initial.Seed = 0,
+    **kwargs: Any,
   ):
     config = {
       'hidden_sizes': list(hidden_sizes),
@@ -159,13 +165,13 @@ class VampRate(rate_layer.RateLayer):
 
   def __init__(
     self,
-    encoder,
+    encoder: tf_keras.Model,
     *,
-    pseudo_inputs,
-    weight=1.0,
-    max_densities=vamp_mixture.MAX_DENSITIES,
-    seed=0,
-    **kwargs,
+    pseudo_inputs: Union[int, npt.ArrayLike],
+    weight: float = 1.0,
+    max_densities: int = vamp_mixture.MAX_DENSITIES,
+    seed: initial.Seed = 0,
+    **kwargs: Any,
   ):
     config = {
       'pseudo_inputs': pseudo_inputs,

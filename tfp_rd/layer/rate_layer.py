@@ -6,6 +6,9 @@ So the layer holds the encoder instead of following it; the encoder is then
 only once in the model, in its config and in its weights.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -33,7 +36,14 @@ class RateLayer(tf_keras.layers.Layer):
       adds a KL term of its own.
   """
 
-  def __init__(self, encoder, *, weight, config, **kwargs):
+  def __init__(
+    self,
+    encoder: tf_keras.Model,
+    *,
+    weight: float,
+    config: Mapping[str, Any],
+    **kwargs: Any,
+  ):
     super().__init__(autocast=False, **kwargs)
     self.encoder = encoder
     self.weight = float(weight)
@@ -58,7 +68,7 @@ class RateLayer(tf_keras.layers.Layer):
       )
     self.marginal = self._make_marginal(one)
 
-  def call(self, x, training=None):
+  def call(self, x: tf.Tensor, training: Any = None) -> tf.Tensor:
     """Returns one draw of z, `[B, k]`, for `x [B, ...]`."""
     # A part with a seed runs as in training.
     encoding = self._encoding(x, seed=0 if training else None)
@@ -68,7 +78,7 @@ class RateLayer(tf_keras.layers.Layer):
     self._rate_nats.update_state(rate)
     return z
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     """Returns the arguments, with the config of the encoder."""
     return {
       **super().get_config(),
@@ -78,7 +88,7 @@ class RateLayer(tf_keras.layers.Layer):
     }
 
   @classmethod
-  def from_config(cls, config):
+  def from_config(cls, config: Mapping[str, Any]) -> 'RateLayer':
     """Makes the layer that `get_config` described, with initial weights."""
     encoder = tf_keras.saving.deserialize_keras_object(config['encoder'])
     return cls(**{**config, 'encoder': encoder})

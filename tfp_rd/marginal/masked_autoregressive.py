@@ -14,6 +14,10 @@ reversed between steps, which the paper does not say.
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
+
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -43,14 +47,14 @@ class MaskedAutoregressive(tf.Module):
 
   def __init__(
     self,
-    latent_size,
+    latent_size: int,
     *,
-    hidden_sizes=masked.HIDDEN_SIZES['small'],
-    num_steps=4,
-    affine=False,
-    condition_size=0,
-    seed,
-    dtype='float32',
+    hidden_sizes: Sequence[int] = masked.HIDDEN_SIZES['small'],
+    num_steps: int = 4,
+    affine: bool = False,
+    condition_size: int = 0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     self._base = standard_normal.StandardNormal(latent_size, dtype=dtype)
@@ -67,7 +71,9 @@ class MaskedAutoregressive(tf.Module):
     ]
     self._condition_size = condition_size
 
-  def __call__(self, *, condition=None):
+  def __call__(
+    self, *, condition: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """Returns a distribution of event shape `[k]`.
 
     Args:
@@ -79,7 +85,13 @@ class MaskedAutoregressive(tf.Module):
     return tfd.TransformedDistribution(self._base(condition=condition), flow)
 
 
-def build(spec, *, seed, encoder, images):
+def build(
+  spec: Any,
+  *,
+  seed: initial.Seed,
+  encoder: Callable[..., Any],
+  images: Optional[npt.ArrayLike],
+) -> MaskedAutoregressive:
   """Returns the marginal of a `tfp_rd.architecture.Spec`."""
   del encoder, images
   return MaskedAutoregressive(

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Marginal `-`: the standard normal, which has no weights."""
 
+from collections.abc import Callable
+from typing import Any, Optional
+
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_rd.network import initial
 
 __all__ = ['StandardNormal', 'build']
 
@@ -17,12 +23,14 @@ class StandardNormal(tf.Module):
     dtype: Type of z.
   """
 
-  def __init__(self, latent_size, *, dtype='float32'):
+  def __init__(self, latent_size: int, *, dtype: initial.DType = 'float32'):
     super().__init__()
     self._latent_size = latent_size
     self._dtype = dtype
 
-  def __call__(self, *, condition=None):
+  def __call__(
+    self, *, condition: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """Returns a distribution of event shape `[k]`.
 
     Args:
@@ -35,7 +43,13 @@ class StandardNormal(tf.Module):
     return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
 
 
-def build(spec, *, seed, encoder, images):
+def build(
+  spec: Any,
+  *,
+  seed: initial.Seed,
+  encoder: Callable[..., Any],
+  images: Optional[npt.ArrayLike],
+) -> StandardNormal:
   """Returns the marginal of a `tfp_rd.architecture.Spec`."""
   del seed, encoder, images
   return StandardNormal(spec.latent_size, dtype=spec.dtype)

@@ -11,7 +11,11 @@ training image, but away from 0 and 1, where the sigmoid is flat.
      Intelligence and Statistics_, 2018. https://arxiv.org/abs/1705.07120
 """
 
+from collections.abc import Callable
+from typing import Any, Optional
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -40,11 +44,11 @@ class Vamp(tf.Module):
 
   def __init__(
     self,
-    encoder,
-    pseudo_inputs,
+    encoder: Callable[..., Any],
+    pseudo_inputs: npt.ArrayLike,
     *,
-    max_densities=vamp_mixture.MAX_DENSITIES,
-    dtype='float32',
+    max_densities: int = vamp_mixture.MAX_DENSITIES,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     self._encoder = encoder
@@ -67,7 +71,9 @@ class Vamp(tf.Module):
     """`[K, H, W, C]` in (0, 1)."""
     return tf.sigmoid(self._pixel_logits)
 
-  def __call__(self, *, condition=None):
+  def __call__(
+    self, *, condition: Optional[tf.Tensor] = None
+  ) -> tfp.distributions.Distribution:
     """Returns the `VampMixture` at a condition `[..., c]` or at none."""
     return vamp_mixture.VampMixture(
       self._encoder,
@@ -78,7 +84,13 @@ class Vamp(tf.Module):
     )
 
 
-def build(spec, *, seed, encoder, images):
+def build(
+  spec: Any,
+  *,
+  seed: initial.Seed,
+  encoder: Callable[..., Any],
+  images: Optional[npt.ArrayLike],
+) -> Vamp:
   """Returns the marginal of a `tfp_rd.architecture.Spec`.
 
   Args:

@@ -7,6 +7,9 @@
      Intelligence and Statistics_, 2018. https://arxiv.org/abs/1705.07120
 """
 
+from collections.abc import Callable
+from typing import Any, Optional, Union
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -63,13 +66,13 @@ class VampMixture(tfd.Distribution):
 
   def __init__(
     self,
-    encoder,
-    pseudo_inputs,
-    logits,
+    encoder: Callable[..., Any],
+    pseudo_inputs: Union[tf.Tensor, tfp.util.DeferredTensor],
+    logits: Union[tf.Tensor, tfp.util.DeferredTensor],
     *,
-    condition=None,
-    max_densities=MAX_DENSITIES,
-    name='VampMixture',
+    condition: Optional[tf.Tensor] = None,
+    max_densities: int = MAX_DENSITIES,
+    name: str = 'VampMixture',
   ):
     parameters = dict(locals())
     if max_densities < 1:

@@ -13,11 +13,13 @@ model's own encoder is `beta KL(e(z|x) || e*(z|x))` on average.
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.estimate import Estimate
 from tfp_rd.measure import quadrature, streaming
+from tfp_rd.model import latent_variable_model
 from tfp_rd.network import initial
 
 __all__ = ['EncoderShare', 'encoder_share']
@@ -60,7 +62,12 @@ class EncoderShare(NamedTuple):
 
 
 def encoder_share(
-  model, images, *, beta, num_samples: int = 64, seed=0
+  model: latent_variable_model.LatentVariableModel,
+  images: npt.ArrayLike,
+  *,
+  beta: float,
+  num_samples: int = 64,
+  seed: initial.Seed = 0,
 ) -> EncoderShare:
   """Measures how far below D + beta R the best encoder would be.
 

@@ -14,12 +14,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_rd import errors, rate_distortion
 from tfp_rd.estimate import Estimate
 from tfp_rd.measure import streaming
-from tfp_rd.model import evaluation
+from tfp_rd.model import evaluation, latent_variable_model
 from tfp_rd.network import initial
 
 __all__ = ['LossShares', 'loss_shares']
@@ -52,13 +53,13 @@ class LossShares(NamedTuple):
 
 
 def loss_shares(
-  model,
-  images,
+  model: latent_variable_model.LatentVariableModel,
+  images: npt.ArrayLike,
   *,
-  log_prob,
+  log_prob: np.ndarray,
   num_draws: int = 1000,
   num_pairs: int = 2**16,
-  seed=0,
+  seed: initial.Seed = 0,
 ) -> LossShares:
   """Splits D + R - H of a model into the losses of marginal and decoder.
 

@@ -8,10 +8,14 @@ import hashlib
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, Optional, Union
+from typing import Any, ClassVar, NamedTuple, Optional, TYPE_CHECKING, Union
 
 from tfp_rd import errors, record_text
 from tfp_rd.estimate import Value
+
+if TYPE_CHECKING:
+  from tfp_rd.dataset import Dataset
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = ['Measure', 'Measured']
 
@@ -48,7 +52,12 @@ class Measure:
     return record_text.write(self, only_changed=True)
 
   def values(
-    self, model, data, *, beta: Optional[float], seed: tuple[int, int]
+    self,
+    model: 'LatentVariableModel',
+    data: 'Dataset',
+    *,
+    beta: Optional[float],
+    seed: tuple[int, int],
   ) -> Measured:
     """Measures a model; each measure defines this.
 
@@ -63,7 +72,13 @@ class Measure:
     """
     raise NotImplementedError
 
-  def __call__(self, model, data, *, beta: Optional[float] = None) -> Measured:
+  def __call__(
+    self,
+    model: 'LatentVariableModel',
+    data: 'Dataset',
+    *,
+    beta: Optional[float] = None,
+  ) -> Measured:
     """Measures a model.
 
     Args:

@@ -38,11 +38,11 @@ class Nodes(NamedTuple):
   place: np.ndarray
   weight: np.ndarray
 
-  def take(self, chosen):
+  def take(self, chosen: np.ndarray) -> 'Nodes':
     """Returns some of the nodes."""
     return Nodes(*(array[chosen] for array in self))
 
-  def halved(self):
+  def halved(self) -> 'Nodes':
     """Returns nodes `[P 3^k]`: the 3^k finer ones of each node, in order."""
     k = self.place.shape[1]
     offsets = np.array([*itertools.product((-1, 0, 1), repeat=k)])
@@ -57,7 +57,7 @@ class Nodes(NamedTuple):
       weight.ravel(),
     )
 
-  def merged(self):
+  def merged(self) -> tuple['Nodes', np.ndarray]:
     """Returns distinct nodes with summed weights, and the index of each."""
     columns = (self.which, self.level, *self.place.T)
     order = np.lexsort(columns)
@@ -77,29 +77,29 @@ class Box(NamedTuple):
   step: np.ndarray
 
   @classmethod
-  def around(cls, samples, rim):
+  def around(cls, samples: np.ndarray, rim: float) -> 'Box':
     """Returns the box of the samples with a margin around them."""
     low, high = samples.min(0), samples.max(0)
     rim = rim * (high - low)
     size = (_FIRST - 1) * 2.0**LEVELS
     return cls(low - rim, (high - low + 2 * rim) / size)
 
-  def points(self, nodes):
+  def points(self, nodes: Nodes) -> np.ndarray:
     """Returns `[P, k]`."""
     return self.low + nodes.place * self.step
 
-  def is_rim(self, nodes):
+  def is_rim(self, nodes: Nodes) -> np.ndarray:
     """Returns `[P]`, whether a node is on the box's boundary."""
     last = (_FIRST - 1) * 2**LEVELS
     return ((nodes.place <= 0) | (nodes.place >= last)).any(1)
 
-  def cell(self, nodes):
+  def cell(self, nodes: Nodes) -> np.ndarray:
     """Returns `[P]`, the integral of each node's hat function."""
     lengths = self.step * 2.0 ** (LEVELS - nodes.level)[:, None]
     return lengths.prod(1)
 
 
-def start(box, samples):
+def start(box: Box, samples: np.ndarray) -> Nodes:
   """Returns nodes, refined until none has many samples around it."""
   k = samples.shape[1]
   axes = [np.arange(_FIRST) * 2**LEVELS] * k

@@ -5,7 +5,7 @@ A node contributes `weight f(node) step^k` to the sum.  It is replaced by nodes
 of half the step (see `nested_grid`) where that changes the sum.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,9 @@ class Integrals(NamedTuple):
   peaks: np.ndarray
 
 
-def log_integrals(integrand, samples, *, rim, tolerance) -> Integrals:
+def log_integrals(
+  integrand: Any, samples: np.ndarray, *, rim: float, tolerance: float
+) -> Integrals:
   """Integrates positive functions over all of space.
 
   Args:

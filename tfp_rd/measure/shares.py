@@ -5,13 +5,17 @@ No TensorFlow here.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Optional, TYPE_CHECKING
 
 from tfp_rd import errors, field
 from tfp_rd import source as source_lib
 from tfp_rd.estimate import Value
 from tfp_rd.measure import quadrature
 from tfp_rd.measure.measure import Measure, Measured
+
+if TYPE_CHECKING:
+  from tfp_rd.dataset import Dataset
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = ['Shares']
 
@@ -65,7 +69,14 @@ class Shares(Measure):
         'choose 0, or several.'
       )
 
-  def values(self, model, data, *, beta, seed) -> Measured:
+  def values(
+    self,
+    model: 'LatentVariableModel',
+    data: 'Dataset',
+    *,
+    beta: Optional[float],
+    seed: tuple[int, int],
+  ) -> Measured:
     """Returns R, D, I(X;Z), D + R - H and the shares; costs up to minutes."""
     del seed  # The field `seed` says which draws.
     encoder, checks = self._of_encoder(model, data, beta)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions of long arrays in chunks of one shape, each traced once."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 __all__ = ['log_sum', 'mapped']
 
 
-def mapped(function, size):
+def mapped(
+  function: Callable[..., tf.Tensor], size: int
+) -> Callable[..., np.ndarray]:
   """Returns a function that maps arrays chunk by chunk.
 
   Args:
@@ -26,14 +30,20 @@ def mapped(function, size):
     for start in range(0, len(arrays[0]), size):
       chunk = [array[start : start + size] for array in arrays]
       full = [_filled(array, size) for array in chunk]
-      values = compiled(*map(tf.constant, full)).numpy()
+      values = _run(compiled, *map(tf.constant, full))
       parts.append(values[: len(chunk[0])])
     return np.concatenate(parts)
 
   return call
 
 
-def log_sum(function, rows, log_weights, *, size):
+def log_sum(
+  function: Callable[..., tf.Tensor],
+  rows: np.ndarray,
+  log_weights: np.ndarray,
+  *,
+  size: int,
+) -> np.ndarray:
   """Computes `log sum_n exp(log_weights_n + function(rows)_n)` in chunks.
 
   Args:
@@ -57,8 +67,14 @@ def log_sum(function, rows, log_weights, *, size):
     missing = size - len(x)  # What fills up a chunk has weight 0.
     log_weight = np.pad(log_weight, [0, missing], constant_values=-np.inf)
     x = tf.constant(_filled(x, size))
-    parts.append(of_chunk(x, tf.constant(log_weight)).numpy())
+    parts.append(_run(of_chunk, x, tf.constant(log_weight)))
   return np.logaddexp.reduce(parts, axis=0)
+
+
+def _run(function, *tensors):
+  # TensorFlow warns of functions that are traced often, for one model after
+  # the other too; a concrete function is not counted.
+  return function.get_concrete_function(*tensors)(*tensors).numpy()
 
 
 def _filled(array, size):

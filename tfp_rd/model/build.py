@@ -3,10 +3,11 @@
 
 import importlib
 import types
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Optional, overload, Union
 
 import numpy as np
+import numpy.typing as npt
 
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import argument, config, errors
@@ -17,14 +18,54 @@ from tfp_rd.network import initial
 __all__ = ['build']
 
 
+@overload
 def build(
-  architecture,
+  architecture: Union[str, architecture_lib.Architecture],
   *,
-  image_shape,
+  image_shape: Sequence[int],
+  latent_size: Optional[int] = ...,
+  size: str = ...,
+  seed: initial.Seed = ...,
+  pseudo_inputs: Optional[npt.ArrayLike] = ...,
+  num_pseudo_inputs: Optional[int] = ...,
+  latent_input: str = ...,
+  dropout: float = ...,
+  condition_size: int = ...,
+  conditional: Literal[False] = ...,
+  beta_range: Optional[tuple[float, float]] = ...,
+  dtype: str = ...,
+  options: Mapping[str, Any] = ...,
+) -> latent_variable_model.LatentVariableModel: ...
+
+
+@overload
+def build(
+  architecture: Union[str, architecture_lib.Architecture],
+  *,
+  conditional: Literal[True],
+  image_shape: Sequence[int],
+  latent_size: Optional[int] = ...,
+  size: str = ...,
+  seed: initial.Seed = ...,
+  pseudo_inputs: Optional[npt.ArrayLike] = ...,
+  num_pseudo_inputs: Optional[int] = ...,
+  latent_input: str = ...,
+  dropout: float = ...,
+  condition_size: int = ...,
+  beta_range: Optional[tuple[float, float]] = ...,
+  dtype: str = ...,
+  options: Mapping[str, Any] = ...,
+) -> conditional_lib.ConditionalModel: ...
+
+
+def build(
+  architecture: Union[str, architecture_lib.Architecture],
+  *,
+  image_shape: Sequence[int],
   latent_size: Optional[int] = None,
   size: str = 'small',
-  seed=0,
-  pseudo_inputs=None,
+  seed: initial.Seed = 0,
+  pseudo_inputs: Optional[npt.ArrayLike] = None,
   num_pseudo_inputs: Optional[int] = None,
   latent_input: str = '',
   dropout: float = 0.0,
@@ -33,7 +74,9 @@ def build(
   beta_range: Optional[tuple[float, float]] = None,
   dtype: str = 'float32',
   options: Mapping[str, Any] = types.MappingProxyType({}),
-):
+) -> Union[
+  latent_variable_model.LatentVariableModel, conditional_lib.ConditionalModel
+]:
   """Builds a model of an architecture.
 
   Args:

@@ -6,6 +6,7 @@ distributions become marginals, and `tf_keras` models are unwrapped.
 """
 
 import inspect
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -94,7 +95,7 @@ class _Constant(tf.Module):
     return self.distribution
 
 
-def as_part(part, role: str):
+def as_part(part: Any, role: str) -> Any:
   """Returns a module that is called as our own parts are.
 
   Args:

@@ -5,9 +5,13 @@ See `tfp_rd.model.conditional_model`.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any, Optional
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from tfp_rd.network import initial
 
 __all__ = [
   'At',
@@ -24,7 +28,9 @@ tfd = tfp.distributions
 NUM_FEATURES = 4
 
 
-def features(beta, beta_range, dtype='float32') -> tf.Tensor:
+def features(
+  beta: Any, beta_range: tuple[float, float], dtype: initial.DType = 'float32'
+) -> tf.Tensor:
   """Returns the parts' condition `[..., c]` at betas `[...]`.
 
   Args:
@@ -47,7 +53,13 @@ def features(beta, beta_range, dtype='float32') -> tf.Tensor:
 class Condition(tf.Module):
   """The condition of images, from a beta: a number, a variable or `[G]`."""
 
-  def __init__(self, beta, beta_range, dtype, num_repeats):
+  def __init__(
+    self,
+    beta: Any,
+    beta_range: tuple[float, float],
+    dtype: initial.DType,
+    num_repeats: int,
+  ):
     super().__init__()
     self._beta = beta
     self._beta_range = beta_range
@@ -60,14 +72,14 @@ class Condition(tf.Module):
     shape = tf.convert_to_tensor(self._beta).shape
     return shape.num_elements() or 1
 
-  def each(self):
+  def each(self) -> tf.Tensor:
     """Returns `[c]`, or `[G * num_repeats, c]`."""
     once = features(self._beta, self._beta_range, self._dtype)
     if once.shape.rank == 1:
       return once
     return tf.repeat(once, self._num_repeats, axis=0)
 
-  def spread(self, marginal):
+  def spread(self, marginal: Callable[..., Any]) -> tfd.Distribution:
     """Returns the distribution of a marginal, computed once a group."""
     once = features(self._beta, self._beta_range, self._dtype)
     if once.shape.rank == 1 or self._num_repeats == 1:
@@ -83,7 +95,7 @@ class Condition(tf.Module):
 class At(tf.Module):
   """An encoder or a decoder at its condition."""
 
-  def __init__(self, part, condition):
+  def __init__(self, part: Callable[..., Any], condition: Condition):
     super().__init__()
     self._part = part
     self._condition = condition
@@ -93,7 +105,13 @@ class At(tf.Module):
     """Its condition."""
     return self._condition
 
-  def __call__(self, x, *, condition=None, seed=None):
+  def __call__(
+    self,
+    x: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tfd.Distribution:
     """Calls the part; the condition is the model's own."""
     del condition
     return self._part(x, condition=self._condition.each(), seed=seed)
@@ -102,12 +120,14 @@ class At(tf.Module):
 class MarginalAt(tf.Module):
   """A marginal at its condition."""
 
-  def __init__(self, marginal, condition):
+  def __init__(self, marginal: Callable[..., Any], condition: Condition):
     super().__init__()
     self._marginal = marginal
     self._condition = condition
 
-  def __call__(self, *, condition=None):
+  def __call__(
+    self, *, condition: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """Returns the distribution; the condition is the model's own."""
     del condition
     return self._condition.spread(self._marginal)

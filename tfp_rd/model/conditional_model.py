@@ -15,14 +15,19 @@ beta too.
 
 import math
 import types
+from collections.abc import Callable
+from typing import Any, Optional, Union
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_rd import errors, field
 from tfp_rd.model import condition as condition_lib
 from tfp_rd.model import evaluation, examples, rate_search
 from tfp_rd.model import latent_variable_model as model_lib
+from tfp_rd.network import initial
 
 __all__ = ['BETA_RANGE', 'ConditionalModel']
 
@@ -59,7 +64,14 @@ class ConditionalModel(tf.Module):
   ```
   """
 
-  def __init__(self, encoder, marginal, decoder, *, beta_range=BETA_RANGE):
+  def __init__(
+    self,
+    encoder: Callable[..., Any],
+    marginal: Union[Callable[..., Any], tfp.distributions.Distribution],
+    decoder: Callable[..., Any],
+    *,
+    beta_range: tuple[float, float] = BETA_RANGE,
+  ):
     super().__init__()
     least, largest = map(float, beta_range)
     if not 0 < least < largest < math.inf:
@@ -69,7 +81,12 @@ class ConditionalModel(tf.Module):
     self.parts = model_lib.LatentVariableModel(encoder, marginal, decoder)
     self.beta_range = (least, largest)
 
-  def at(self, beta, *, num_repeats=1):
+  def at(
+    self,
+    beta: Union[float, npt.ArrayLike, tf.Tensor, tf.Variable],
+    *,
+    num_repeats: int = 1,
+  ) -> model_lib.LatentVariableModel:
     """Returns the model at a beta.
 
     Args:
@@ -98,7 +115,7 @@ class ConditionalModel(tf.Module):
       condition_lib.At(self.parts.decoder, condition),
     )
 
-  def at_variable(self):
+  def at_variable(self) -> tuple[tf.Variable, model_lib.LatentVariableModel]:
     """Returns a variable, and the model at the beta that it holds."""
     beta = tf.Variable(
       self.beta_range[0], trainable=False, dtype=self.dtype or tf.float32
@@ -119,8 +136,14 @@ class ConditionalModel(tf.Module):
       )
 
   def at_rate(
-    self, rate_nats, images, *, num_samples=16, seed=0, tolerance_nats=0.05
-  ):
+    self,
+    rate_nats: float,
+    images: npt.ArrayLike,
+    *,
+    num_samples: int = 16,
+    seed: initial.Seed = 0,
+    tolerance_nats: float = 0.05,
+  ) -> tuple[model_lib.LatentVariableModel, float]:
     """Finds the model of a given rate.
 
     Args:
@@ -166,12 +189,12 @@ class ConditionalModel(tf.Module):
     return self.at(beta), beta
 
   @property
-  def trainable_variables(self):
+  def trainable_variables(self) -> tuple[tf.Variable, ...]:
     """The parts' trainable variables; those of frozen Keras layers are not."""
     return self.parts.trainable_variables
 
   @property
-  def dtype(self):
+  def dtype(self) -> Optional[tf.DType]:
     """Type of the weights, `None` for a model without."""
     return self.parts.dtype
 

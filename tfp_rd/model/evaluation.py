@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """R, D and ELBO of a model on images, in passes of bounded size."""
 
-import contextlib
 import weakref
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfp_rd import agreement, argument, errors, field, rate_distortion
 from tfp_rd import point as point_lib
 from tfp_rd.model import condition, examples, fingerprint
-from tfp_rd.network import initial
+from tfp_rd.network import initial, precision
+
+if TYPE_CHECKING:
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = [
   'Evaluation',
@@ -46,7 +48,12 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> point_lib.Point:
   """Measures R, D and ELBO of a model on images.
 
@@ -78,7 +85,12 @@ def evaluate(
 
 
 def evaluate_examples(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Measures rate and distortion of each image.
 
@@ -100,7 +112,12 @@ def evaluate_examples(
 
 
 def evaluate_whole(
-  model, images, *, num_samples=16, seed=0, batch_size=250
+  model: 'LatentVariableModel',
+  images: npt.ArrayLike,
+  *,
+  num_samples: int = 16,
+  seed: initial.Seed = 0,
+  batch_size: int = 250,
 ) -> Evaluation:
   """Measures a model on images, in the mean and image by image.
 
@@ -126,7 +143,7 @@ def evaluate_whole(
   at_once = _draws_at_once(size, num_samples)
   compiled = _compiled(model)
   results = []
-  with _without_tf32():
+  with precision.without_tf32():
     compiled.trace(tf.constant(images[:size]), seed, at_once)
     if compiled.takes_bits:
       argument.check_bits(images, 'images')
@@ -222,17 +239,6 @@ def _is_estimate(part, distribution):
     for value in (distribution, part, *part.submodules)
   )
   return 'estimate' in said
-
-
-@contextlib.contextmanager
-def _without_tf32() -> Iterator[None]:
-  settings = tf.config.experimental
-  before = settings.tensor_float_32_execution_enabled()
-  settings.enable_tensor_float_32_execution(False)  # noqa: FBT003
-  try:
-    yield
-  finally:
-    settings.enable_tensor_float_32_execution(before)
 
 
 def _draws_at_once(num_images, num_samples):

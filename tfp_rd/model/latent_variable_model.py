@@ -7,7 +7,11 @@ models with or without `tfp.layers`.  What would train nothing, or count the
 rate twice, is refused there by a sentence.
 """
 
+from collections.abc import Callable
+from typing import Any, Optional, Union
+
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_rd.model import coercion, variables
 
@@ -57,19 +61,24 @@ class LatentVariableModel(tf.Module):
   ```
   """
 
-  def __init__(self, encoder, marginal, decoder):
+  def __init__(
+    self,
+    encoder: Callable[..., Any],
+    marginal: Union[Callable[..., Any], tfp.distributions.Distribution],
+    decoder: Callable[..., Any],
+  ):
     super().__init__()
     self.encoder = coercion.as_part(encoder, 'encoder')
     self.marginal = coercion.as_part(marginal, 'marginal')
     self.decoder = coercion.as_part(decoder, 'decoder')
 
   @property
-  def trainable_variables(self):
+  def trainable_variables(self) -> tuple[tf.Variable, ...]:
     """The parts' trainable variables; those of frozen Keras layers are not."""
     return variables.trainable_variables(self)
 
   @property
-  def dtype(self):
+  def dtype(self) -> Optional[tf.DType]:
     """Type of the weights, `None` for a model without."""
     types = (v.dtype for v in self.variables if v.dtype.is_floating)
     return next(types, None)

@@ -5,13 +5,14 @@ Everything else takes the models that come from here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
 from tfp_rd import errors
 from tfp_rd.model import latent_variable_model
 from tfp_rd.model.conditional_model import ConditionalModel
+from tfp_rd.network import initial
 
 __all__ = [
   'MovableModel',
@@ -20,6 +21,8 @@ __all__ = [
   'models_along',
   'parts_of',
 ]
+
+Model = Union[latent_variable_model.LatentVariableModel, ConditionalModel]
 
 
 class MovableModel:
@@ -41,13 +44,15 @@ class MovableModel:
   ```
   """
 
-  def __init__(self, model):
+  def __init__(self, model: Model):
     self._curve = model if isinstance(model, ConditionalModel) else None
     self._model = model
     if self._curve is not None:
       self._beta, self._model = model.at_variable()
 
-  def to(self, beta: Optional[float]):
+  def to(
+    self, beta: Optional[float]
+  ) -> latent_variable_model.LatentVariableModel:
     """Moves to a beta; the model is the same object at every call."""
     if self._curve is not None:
       self._curve.check_beta(beta)
@@ -56,7 +61,7 @@ class MovableModel:
 
 
 def models_along(
-  model, betas: Iterable[Optional[float]]
+  model: Model, betas: Iterable[Optional[float]]
 ) -> Iterator[
   tuple[Optional[float], latent_variable_model.LatentVariableModel]
 ]:
@@ -71,7 +76,14 @@ def models_along(
     yield beta, movable.to(beta)
 
 
-def model_of_step(model, objective, *, beta, batch_size: int, seed):
+def model_of_step(
+  model: Model,
+  objective: Any,
+  *,
+  beta: Optional[tf.Tensor],
+  batch_size: int,
+  seed: initial.Seed,
+) -> tuple[latent_variable_model.LatentVariableModel, tf.Tensor]:
   """Returns the model that a step draws from.
 
   Args:
@@ -94,7 +106,7 @@ def model_of_step(model, objective, *, beta, batch_size: int, seed):
   return at_betas, tf.repeat(betas, num_repeats)
 
 
-def parts_of(model) -> Mapping[str, Any]:
+def parts_of(model: Model) -> Mapping[str, Any]:
   """Returns encoder, marginal and decoder of a model by name."""
   model = model.parts if isinstance(model, ConditionalModel) else model
   return {
@@ -104,7 +116,7 @@ def parts_of(model) -> Mapping[str, Any]:
   }
 
 
-def check_objective(model, objective, *, batch_size: int) -> None:
+def check_objective(model: Model, objective: Any, *, batch_size: int) -> None:
   """Checks that an objective of one beta, or of a range, suits a model.
 
   Raises:

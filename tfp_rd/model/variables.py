@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-def trainable_variables(module) -> tuple[tf.Variable, ...]:
+def trainable_variables(module: tf.Module) -> tuple[tf.Variable, ...]:
   """Returns a module's trainable variables, less those of frozen layers.
 
   `tf.Module` returns them all, `layer.trainable = False` or not.
@@ -106,7 +106,7 @@ def _rank(path):
   return sum(p.startswith('_') for p in path), len(path), path
 
 
-def refuse_hidden_variables(part, role: str) -> None:
+def refuse_hidden_variables(part: Any, role: str) -> None:
   """Finds networks that only a function's closure or globals know.
 
   Args:

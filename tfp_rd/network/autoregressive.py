@@ -8,6 +8,9 @@
      https://arxiv.org/abs/1705.07057
 """
 
+from collections.abc import Sequence
+from typing import Any, Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -50,12 +53,12 @@ class MaskedAutoregressive(tfb.Bijector):
 
   def __init__(
     self,
-    network,
+    network: Any,
     *,
-    context=None,
-    reverse=False,
-    log_scale_bound=2.0,
-    name='masked_autoregressive',
+    context: Optional[tf.Tensor] = None,
+    reverse: bool = False,
+    log_scale_bound: float = 2.0,
+    name: str = 'masked_autoregressive',
   ):
     parameters = dict(locals())
     if (context is not None) != network.has_context:
@@ -116,7 +119,9 @@ class MaskedAutoregressive(tfb.Bijector):
     return -tf.reduce_sum(log_scale, -1)
 
 
-def stack(networks, *, context=None) -> tfb.Bijector:
+def stack(
+  networks: Sequence[Any], *, context: Optional[tf.Tensor] = None
+) -> tfb.Bijector:
   """Chains one step for each network; the order is reversed between steps.
 
   Args:

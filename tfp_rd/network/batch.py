@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Merges leading axes into one batch axis, and restores them."""
 
+from typing import Any, Optional
+
 import tensorflow as tf
 
 __all__ = ['ShapeError', 'broadcast_leading', 'flatten', 'restore', 'rows']
@@ -10,14 +12,14 @@ class ShapeError(ValueError):
   """Inputs have another shape than those that a network is for."""
 
 
-def broadcast_leading(x, other):
+def broadcast_leading(x: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
   """Broadcasts vectors `[..., c]` to the leading axes of `other [..., d]`."""
   leading = tf.shape(other)[:-1]
   full = tf.broadcast_to(x, tf.concat([leading, tf.shape(x)[-1:]], 0))
   return tf.ensure_shape(full, other.shape[:-1].concatenate(x.shape[-1:]))
 
 
-def flatten(x, event_ndims: int):
+def flatten(x: tf.Tensor, event_ndims: int) -> tuple[tf.Tensor, tf.Tensor]:
   """Merges all leading axes into one.
 
   Args:
@@ -37,7 +39,7 @@ def flatten(x, event_ndims: int):
   return tf.reshape(x, tf.concat([[-1], event], 0)), leading
 
 
-def restore(flat, leading):
+def restore(flat: tf.Tensor, leading: Any) -> tf.Tensor:
   """Undoes `flatten` for a tensor `[N, ...]`: returns `[*leading, ...]`."""
   rank = leading.shape[0] if tf.is_tensor(leading) else len(leading)
   if rank == 1:
@@ -48,7 +50,7 @@ def restore(flat, leading):
   return tf.reshape(flat, tf.concat([leading, event], 0))
 
 
-def rows(x, leading):
+def rows(x: Optional[tf.Tensor], leading: Any) -> Optional[tf.Tensor]:
   """Broadcasts vectors to given leading axes and merges these.
 
   Args:

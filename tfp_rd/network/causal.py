@@ -19,6 +19,9 @@ ours: the kernel that doubles a map is 2x2.
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Callable
+from typing import Any, Optional
+
 import tensorflow as tf
 
 from tfp_rd.network import causal_layer, gated, initial
@@ -47,16 +50,16 @@ class CausalNetwork(tf.Module):
 
   def __init__(
     self,
-    input_size,
-    output_size,
+    input_size: int,
+    output_size: int,
     *,
-    features,
-    num_scales,
-    num_layers,
-    condition_size=0,
-    dropout=0.0,
-    seed,
-    dtype='float32',
+    features: int,
+    num_scales: int,
+    num_layers: int,
+    condition_size: int = 0,
+    dropout: float = 0.0,
+    seed: initial.Seed,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     blocks = 2 * num_scales * num_layers
@@ -91,7 +94,15 @@ class CausalNetwork(tf.Module):
       features, output_size, seed=rest[num_scales - 1], dtype=dtype
     )
 
-  def __call__(self, x, *, planes=None, maps=None, condition=None, seed=None):
+  def __call__(
+    self,
+    x: tf.Tensor,
+    *,
+    planes: Optional[tf.Tensor] = None,
+    maps: Optional[tf.Tensor] = None,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tf.Tensor:
     """Computes logits.
 
     Args:
@@ -140,7 +151,14 @@ class CausalNetwork(tf.Module):
 
     return self.walk(h, apply=apply, deeper=deeper), outputs
 
-  def walk(self, h, *, apply, deeper, scale=0):
+  def walk(
+    self,
+    h: Any,
+    *,
+    apply: Callable[..., Any],
+    deeper: Callable[..., Any],
+    scale: int = 0,
+  ) -> Any:
     """Runs a stream from a scale down to the coarsest and up again.
 
     Args:
@@ -168,11 +186,13 @@ class CausalNetwork(tf.Module):
       h = apply(n, h, shortcuts.pop())
     return h
 
-  def layers_of(self, block) -> range:
+  def layers_of(self, block: int) -> range:
     """Returns the numbers of a block's layers; the way down comes first."""
     return range(block * self._num_layers, (block + 1) * self._num_layers)
 
-  def with_mask(self, x, planes=None) -> tf.Tensor:
+  def with_mask(
+    self, x: tf.Tensor, planes: Optional[tf.Tensor] = None
+  ) -> tf.Tensor:
     """Appends a mask to planes: 1 at pixels of x and 0 in the padding.
 
     Args:
@@ -185,7 +205,7 @@ class CausalNetwork(tf.Module):
     ones = tf.ones_like(x[..., :1])
     return self.pad(ones if planes is None else tf.concat([planes, ones], -1))
 
-  def pad(self, x) -> tf.Tensor:
+  def pad(self, x: tf.Tensor) -> tf.Tensor:
     """Pads below and to the right, so that every scale has whole pixels.
 
     In raster order the padding lies between the rows.  It is the same for all
@@ -196,7 +216,7 @@ class CausalNetwork(tf.Module):
     return tf.pad(x, [[0, 0], [0, below], [0, right], [0, 0]])
 
 
-def inputs(x, mask) -> tf.Tensor:
+def inputs(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
   """Returns the inputs of the first layer.
 
   Args:
@@ -206,7 +226,7 @@ def inputs(x, mask) -> tf.Tensor:
   return tf.concat([(2.0 * x - 1.0) * mask[..., -1:], mask], -1)
 
 
-def join_sides(*sides):
+def join_sides(*sides: Optional[tf.Tensor]) -> Optional[tf.Tensor]:
   """Concatenates the sides that are not `None`; `None` if all are."""
   sides = [s for s in sides if s is not None]
   return tf.concat(sides, -1) if sides else None

@@ -6,7 +6,7 @@ as many columns as one pixel of the coarsest scale is wide.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -66,17 +66,23 @@ class ColumnState(NamedTuple):
   doubled: Mapping[int, tf.Tensor]
 
 
-def coarse_side(network) -> int:
+def coarse_side(network: causal.CausalNetwork) -> int:
   """Returns the side, in pixels, of one pixel of the coarsest scale."""
   return 2 ** (network.num_scales - 1)
 
 
-def starts_pixel(n, scale) -> bool:
+def starts_pixel(n: int, scale: int) -> bool:
   """Whether a pixel of this scale starts at row or column n of the image."""
   return n % (1 << scale) == 0
 
 
-def initial_state(network, convs, *, row, inputs) -> ColumnState:
+def initial_state(
+  network: causal.CausalNetwork,
+  convs: Mapping[Any, int],
+  *,
+  row: int,
+  inputs: RowInputs,
+) -> ColumnState:
   """Returns zeros for the columns to the left of the image.
 
   Args:
@@ -120,7 +126,16 @@ class ColumnSampler:
     last: `ColumnState` of the columns to the left.
   """
 
-  def __init__(self, network, *, condition, row, conv_numbers, inputs, last):
+  def __init__(
+    self,
+    network: causal.CausalNetwork,
+    *,
+    condition: Optional[tf.Tensor],
+    row: int,
+    conv_numbers: Mapping[Any, int],
+    inputs: RowInputs,
+    last: ColumnState,
+  ):
     self._network = network
     self._condition = condition
     self._row = row

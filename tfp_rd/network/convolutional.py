@@ -16,6 +16,9 @@ give more pixels than the image has, the result is cropped.
      https://arxiv.org/abs/1711.00464
 """
 
+from collections.abc import Sequence
+from typing import Optional
+
 import numpy as np
 import tensorflow as tf
 
@@ -37,7 +40,15 @@ class Convolutions(tf.Module):
     dtype: Type of the weights.
   """
 
-  def __init__(self, image_shape, *, widths, condition_size, seed, dtype):
+  def __init__(
+    self,
+    image_shape: Sequence[int],
+    *,
+    widths: Sequence[int],
+    condition_size: int,
+    seed: initial.Seed,
+    dtype: initial.DType,
+  ):
     super().__init__()
     self._dtype = dtype
     self._image_shape = tuple(image_shape)
@@ -68,7 +79,9 @@ class Convolutions(tf.Module):
       )
     ]
 
-  def __call__(self, x, *, condition=None):
+  def __call__(
+    self, x: tf.Tensor, *, condition: Optional[tf.Tensor] = None
+  ) -> tf.Tensor:
     """Computes features.
 
     Args:
@@ -106,14 +119,14 @@ class Deconvolutions(tf.Module):
 
   def __init__(
     self,
-    latent_size,
-    image_shape,
+    latent_size: int,
+    image_shape: Sequence[int],
     *,
-    widths,
-    condition_size,
-    dropout,
-    seed,
-    dtype,
+    widths: Sequence[int],
+    condition_size: int,
+    dropout: float,
+    seed: initial.Seed,
+    dtype: initial.DType,
   ):
     super().__init__()
     self._dropout = dropout
@@ -148,7 +161,13 @@ class Deconvolutions(tf.Module):
       low, image_shape[-1], kernel=(5, 5), seed=seeds[-1], dtype=dtype
     )
 
-  def __call__(self, z, *, condition=None, seed=None):
+  def __call__(
+    self,
+    z: tf.Tensor,
+    *,
+    condition: Optional[tf.Tensor] = None,
+    seed: Optional[initial.Seed] = None,
+  ) -> tf.Tensor:
     """Computes logits `[..., H, W, C]` of `z [..., k]`."""
     h, leading = batch.flatten(z, 1)
     condition = batch.rows(condition, leading)

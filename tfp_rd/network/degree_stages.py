@@ -7,7 +7,7 @@ by stages.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -40,13 +40,15 @@ class Stage:
   finish: Callable
 
 
-def starts(degrees) -> list[np.ndarray]:
+def starts(degrees: Sequence[np.ndarray]) -> list[np.ndarray]:
   """Returns where the units of each degree start, `[D + 1]` for each layer."""
   ends = np.arange(len(degrees[0]) + 1)
   return [np.searchsorted(d, ends) for d in degrees]
 
 
-def run(stages, *, like, descending=False) -> list[tf.Tensor]:
+def run(
+  stages: Sequence[Stage], *, like: tf.Tensor, descending: bool = False
+) -> list[tf.Tensor]:
   """Runs all stages at each degree, the degrees in their order.
 
   Args:

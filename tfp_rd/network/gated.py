@@ -41,7 +41,7 @@ def num_outputs(output_size: int, condition_size: int) -> int:
   return 2 * output_size * (2 if condition_size else 1)
 
 
-def gate(x) -> tf.Tensor:
+def gate(x: tf.Tensor) -> tf.Tensor:
   """Returns a * sigmoid(b) for `x = [a, b]` along the last axis."""
   a, b = tf.split(x, 2, axis=-1)
   return a * tf.sigmoid(b)
@@ -76,7 +76,7 @@ class Dense(tf.Module):
     self.bias = initial.zeros([output_size], dtype=dtype, name='bias')
     self.output_size = output_size
 
-  def __call__(self, x):
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """Maps `x [..., i]`."""
     y = precision.multiply(product, x, self.kernel)
     return y + self.bias
@@ -109,7 +109,7 @@ class Conv(tf.Module):
     self._stride = stride
     self._padding = padding
 
-  def __call__(self, x):
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """Maps `x [N, h, w, i]`."""
     y = precision.multiply(self._convolve, x, self.kernel)
     return tf.nn.bias_add(y, self.bias)
@@ -233,6 +233,6 @@ class _Deconv(tf.Module):
     return tf.nn.conv2d_transpose(x, kernel, [tf.shape(x)[0], *sizes], s)
 
 
-def product(x, kernel) -> tf.Tensor:
+def product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   """Returns `x [..., i]` times `kernel [i, o]`."""
   return tf.tensordot(x, kernel, 1)

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Initial weights and seeds: every layer gets a seed of its own."""
 
+from collections.abc import Sequence
+from typing import Optional, SupportsIndex, Union
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 __all__ = [
+  'DType',
+  'Seed',
   'as_seed',
   'fold_in',
   'normal',
@@ -15,8 +20,12 @@ __all__ = [
   'zeros',
 ]
 
+# An integer s, which means (0, s), or a pair; arrays and tensors are the first.
+Seed = Union[SupportsIndex, Sequence[int]]
+DType = Union[str, tf.DType]
 
-def as_seed(seed) -> tf.Tensor:
+
+def as_seed(seed: Seed) -> tf.Tensor:
   """Returns `seed` as an int32 `[2]` tensor; an integer s means (0, s).
 
   Raises:
@@ -29,22 +38,24 @@ def as_seed(seed) -> tf.Tensor:
   return tf.convert_to_tensor(seed, tf.int32)
 
 
-def sampling_seed(seed) -> tf.Tensor:
+def sampling_seed(seed: Optional[Seed]) -> tf.Tensor:
   """Returns the seed that a distribution was given, or a new one for `None`."""
   return as_seed(tfp.random.sanitize_seed(None) if seed is None else seed)
 
 
-def split(seed, n: int) -> list[tf.Tensor]:
+def split(seed: Seed, n: int) -> list[tf.Tensor]:
   """Returns `n` independent seeds; `seed` itself must not be used again."""
   return tf.unstack(_bits(seed, 0, shape=[n, 2], purpose=1), num=n)
 
 
-def fold_in(seed, number) -> tf.Tensor:
+def fold_in(seed: Seed, number: Union[int, tf.Tensor]) -> tf.Tensor:
   """Returns the seed that belongs to `number` (a step, a layer) of `seed`."""
   return _bits(seed, number, shape=[2], purpose=0)
 
 
-def uniform(shape, *, seed, dtype='float32') -> tf.Tensor:
+def uniform(
+  shape: Sequence[int], *, seed: Seed, dtype: DType = 'float32'
+) -> tf.Tensor:
   """Returns numbers in [0, 1), the same on every device and under XLA."""
   bits = tf.cast(_bits(seed, 0, shape=shape, purpose=2), tf.int64)
   # float32 holds no more than 24 bits below 1.
@@ -75,7 +86,14 @@ def _unsigned(x):
   return tf.bitwise.bitwise_and(x, 0xFFFFFFFF)
 
 
-def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
+def normal(
+  shape: Sequence[int],
+  *,
+  seed: Seed,
+  gain: float = 1.0,
+  dtype: DType = 'float32',
+  name: str,
+) -> tf.Variable:
   """Returns a weight with variance `gain / fan_in`.
 
   Args:
@@ -96,6 +114,8 @@ def normal(shape, *, seed, gain=1.0, dtype='float32', name) -> tf.Variable:
   return tf.Variable(tf.cast(values, dtype), name=name)
 
 
-def zeros(shape, *, dtype='float32', name) -> tf.Variable:
+def zeros(
+  shape: Sequence[int], *, dtype: DType = 'float32', name: str
+) -> tf.Variable:
   """Returns a variable of zeros."""
   return tf.Variable(tf.zeros(shape, dtype), name=name)

@@ -5,12 +5,15 @@ Rows and components are divided into chunks.  The log-sums of each chunk are
 added to those of the earlier ones, and the gradient computes each chunk again.
 """
 
+from collections.abc import Callable
+from typing import Optional, Union
+
 import tensorflow as tf
 
 __all__ = ['cut', 'even_size', 'length', 'log_sums']
 
 
-def log_sums(log_probs):
+def log_sums(log_probs: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
   """Returns a function of chunks that computes the log-sums over components."""
 
   def terms(*chunk):
@@ -100,7 +103,9 @@ def _chunk(chunks, places):
   return [x[place] for x, place in zip(chunks, places, strict=True)]
 
 
-def cut(x, size, *, fill=None):
+def cut(
+  x: tf.Tensor, size: Union[int, tf.Tensor], *, fill: Optional[float] = None
+) -> tf.Tensor:
   """Cuts `[N, ...]` into `[ceil(N / size), size, ...]`.
 
   The last chunk is filled up with copies of the last row, whose density is
@@ -115,7 +120,12 @@ def cut(x, size, *, fill=None):
   return tf.reshape(x, tf.concat([[count, size], tf.shape(x)[1:]], 0))
 
 
-def even_size(count, most, *, densities_each=1):
+def even_size(
+  count: Union[int, tf.Tensor],
+  most: Union[int, tf.Tensor],
+  *,
+  densities_each: Union[int, tf.Tensor] = 1,
+) -> Union[int, tf.Tensor]:
   """Returns the size of equal parts of `count` members, at least 1.
 
   Args:
@@ -129,7 +139,7 @@ def even_size(count, most, *, densities_each=1):
   return _at_least_1(_ceil(count, num_parts))
 
 
-def length(x, axis=0):
+def length(x: tf.Tensor, axis: int = 0) -> Union[int, tf.Tensor]:
   """Returns the length of an axis: an `int` if it is static, else a tensor."""
   return tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
 

@@ -16,6 +16,9 @@ see `tfp_rd.network.masked_solver`.
      https://arxiv.org/abs/1502.03509
 """
 
+from collections.abc import Callable, Sequence
+from typing import Optional
+
 import numpy as np
 import tensorflow as tf
 
@@ -42,14 +45,14 @@ class MaskedNetwork(tf.Module):
 
   def __init__(
     self,
-    event_size,
-    num_outputs,
+    event_size: int,
+    num_outputs: int,
     *,
-    hidden_sizes,
-    context_size=0,
-    seed,
-    output_gain=0.01,
-    dtype='float32',
+    hidden_sizes: Sequence[int],
+    context_size: int = 0,
+    seed: initial.Seed,
+    output_gain: float = 0.01,
+    dtype: initial.DType = 'float32',
   ):
     super().__init__()
     self.event_size = event_size
@@ -88,7 +91,9 @@ class MaskedNetwork(tf.Module):
     """Whether units see a context."""
     return self._context_kernel is not None
 
-  def __call__(self, x, context=None):
+  def __call__(
+    self, x: tf.Tensor, context: Optional[tf.Tensor] = None
+  ) -> tf.Tensor:
     """Computes all outputs in one pass.
 
     Args:
@@ -107,7 +112,13 @@ class MaskedNetwork(tf.Module):
     )
     return tf.reshape(h, shape)
 
-  def solve(self, y, step, *, context=None):
+  def solve(
+    self,
+    y: tf.Tensor,
+    step: Callable[..., tf.Tensor],
+    *,
+    context: Optional[tf.Tensor] = None,
+  ) -> tf.Tensor:
     """Solves x_i = step(y_i, outputs_i(x_{<i})) for all i.
 
     Args:

@@ -16,6 +16,9 @@ Here and only here units come first and rows last, `[units, N]`: results are
 then appended, and split, without moving single numbers.
 """
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from tfp_rd.network import degree_stages
@@ -23,7 +26,14 @@ from tfp_rd.network import degree_stages
 __all__ = ['solve']
 
 
-def solve(y, step, *, kernels, biases, degrees) -> tf.Tensor:
+def solve(
+  y: tf.Tensor,
+  step: Callable[..., tf.Tensor],
+  *,
+  kernels: Sequence[tf.Tensor],
+  biases: Sequence[tf.Tensor],
+  degrees: Sequence[np.ndarray],
+) -> tf.Tensor:
   """Solves for x, with exact first derivatives.
 
   Args:

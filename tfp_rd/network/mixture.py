@@ -8,20 +8,26 @@ gradient computes it again.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_rd.network import initial, log_sum_chunks
 
 __all__ = ['log_density', 'log_density_by_group', 'mean', 'sample', 'variance']
 
 
-def mean(components, logits) -> tf.Tensor:
+def mean(
+  components: tfp.distributions.Distribution, logits: tf.Tensor
+) -> tf.Tensor:
   """Returns the mean, given a distribution of batch shape `[..., K]`."""
   return _average(components.mean(), components, logits)
 
 
-def variance(components, logits) -> tf.Tensor:
+def variance(
+  components: tfp.distributions.Distribution, logits: tf.Tensor
+) -> tf.Tensor:
   """Returns the variance of the means plus the mean of the variances."""
   axis = -1 - components.event_shape.rank
   away = components.mean() - tf.expand_dims(mean(components, logits), axis)
@@ -34,7 +40,14 @@ def _average(values, components, logits):
   return tf.reduce_sum(weights * values, axis=-1 - event_ndims)
 
 
-def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
+def sample(
+  draw: Callable[..., tf.Tensor],
+  points: Sequence[tuple[tf.Tensor, tf.TensorShape]],
+  *,
+  seed: tf.Tensor,
+  most: int,
+  dtype: tf.Tensor,
+) -> tf.Tensor:
   """Draws a sample for each point, at most `most` of them at once.
 
   Args:
@@ -72,7 +85,12 @@ def sample(draw, points, *, seed, most: int, dtype) -> tf.Tensor:
 
 
 def log_density(
-  log_probs, points, *, components, log_weights, most: int
+  log_probs: Callable[..., tf.Tensor],
+  points: Sequence[tuple[tf.Tensor, tf.TensorShape]],
+  *,
+  components: tf.Tensor,
+  log_weights: tf.Tensor,
+  most: int,
 ) -> tf.Tensor:
   """Computes the log of a weighted sum of densities.
 
@@ -111,7 +129,13 @@ def log_density(
 
 
 def log_density_by_group(
-  log_probs, x, *, conditions, components, log_weights, most: int
+  log_probs: Callable[..., tf.Tensor],
+  x: tf.Tensor,
+  *,
+  conditions: tf.Tensor,
+  components: tf.Tensor,
+  log_weights: tf.Tensor,
+  most: int,
 ) -> tf.Tensor:
   """Computes `log_density` for groups of points that share their components.
 

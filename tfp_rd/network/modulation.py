@@ -27,13 +27,19 @@ class Modulation(tf.Module):
     dtype: Type of the weights.
   """
 
-  def __init__(self, condition_size, output_size, *, dtype='float32'):
+  def __init__(
+    self,
+    condition_size: int,
+    output_size: int,
+    *,
+    dtype: initial.DType = 'float32',
+  ):
     super().__init__()
     self.kernel = initial.zeros(
       [condition_size, 2 * output_size], dtype=dtype, name='condition_kernel'
     )
 
-  def __call__(self, x, condition):
+  def __call__(self, x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
     """Modulates `x [N, ..., c]` by `condition [N, s]`, or one of x's rank."""
     both = _spread(tf.tensordot(condition, self.kernel, 1), x)
     scale, shift = tf.split(both, 2, axis=-1)
@@ -53,14 +59,20 @@ class Blend(tf.Module):
     dtype: Type of the weights.
   """
 
-  def __init__(self, condition_size, output_size, *, dtype='float32'):
+  def __init__(
+    self,
+    condition_size: int,
+    output_size: int,
+    *,
+    dtype: initial.DType = 'float32',
+  ):
     super().__init__()
     self._first = Modulation(condition_size, output_size, dtype=dtype)
     self._kernel = initial.zeros(
       [condition_size, output_size], dtype=dtype, name='blend_kernel'
     )
 
-  def __call__(self, x, condition):
+  def __call__(self, x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
     """Blends `x [N, ..., 2 c]` by `condition [N, s]`, or one of x's rank."""
     a, b = tf.split(x, 2, axis=-1)
     share = _spread(tf.tensordot(condition, self._kernel, 1), x)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-__all__ = ['multiply', 'multiplying_in']
+__all__ = ['multiply', 'multiplying_in', 'without_tf32']
 
 _dtype = contextvars.ContextVar('dtype', default='float32')
 
@@ -32,8 +32,22 @@ def multiplying_in(dtype: str) -> Iterator[None]:
     _dtype.reset(token)
 
 
+@contextlib.contextmanager
+def without_tf32() -> Iterator[None]:
+  """Keeps products of float32 from being rounded to TF32 on GPUs."""
+  settings = tf.config.experimental
+  before = settings.tensor_float_32_execution_enabled()
+  settings.enable_tensor_float_32_execution(False)  # noqa: FBT003
+  try:
+    yield
+  finally:
+    settings.enable_tensor_float_32_execution(before)
+
+
 def multiply(
-  product: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], x, kernel
+  product: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+  x: tf.Tensor,
+  kernel: tf.Tensor,
 ) -> tf.Tensor:
   """Computes `product(x, kernel)`, returned in the type of x.
 

@@ -13,11 +13,15 @@
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar, TYPE_CHECKING
 
 from tfp_rd import field
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective.objective import Objective
+from tfp_rd.point import Point
+
+if TYPE_CHECKING:
+  from tfp_rd import rate_distortion
 
 __all__ = ['BetaElbo']
 
@@ -44,7 +48,9 @@ class BetaElbo(Objective):
     field.check_positive(self, 'beta')
     field.check_whole(self, 'kl_annealing_steps', least=0)
 
-  def losses(self, draws, context):
+  def losses(
+    self, draws: 'rate_distortion.Draws', context: context_lib.Context
+  ) -> context_lib.Losses:
     """Returns the mean of D + beta R over draws and images."""
     import tensorflow as tf
 
@@ -57,10 +63,10 @@ class BetaElbo(Objective):
     loss = tf.reduce_mean(draws.distortion + beta * part * draws.rate)
     return context_lib.Losses({'model': loss}, {})
 
-  def value(self, distortion, rate):
+  def value(self, distortion: Any, rate: Any) -> Any:
     """Returns D + beta R; of plain numbers too."""
     return distortion + self.beta * rate
 
-  def score(self, point) -> float:
+  def score(self, point: Point) -> float:
     """Returns D + beta R of a `Point`."""
     return self.value(point.distortion_nats, point.rate_nats)

@@ -6,7 +6,7 @@ No TensorFlow here.
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, TYPE_CHECKING
+from typing import Any, ClassVar, TYPE_CHECKING
 
 from tfp_rd import errors, field
 from tfp_rd.objective.objective import Objective
@@ -61,7 +61,7 @@ class CurveObjective(Objective):
     """`(beta_min, beta_max)`."""
     return self.beta_min, self.beta_max
 
-  def draw_betas(self, *, seed, dtype='float32') -> 'tf.Tensor':
+  def draw_betas(self, *, seed: Any, dtype: Any = 'float32') -> 'tf.Tensor':
     """Draws betas `[num_groups]`, log-uniform and stratified, in random order.
 
     Args:

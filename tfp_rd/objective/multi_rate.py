@@ -16,11 +16,14 @@ was measured is in docs/one_run_curves.md.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TYPE_CHECKING
 
 from tfp_rd import field
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective.curve_objective import CurveObjective
+
+if TYPE_CHECKING:
+  from tfp_rd import rate_distortion
 
 __all__ = ['MultiRate']
 
@@ -57,7 +60,9 @@ class MultiRate(CurveObjective):
     super().__post_init__()
     field.check_number(self, 'weight_power')
 
-  def losses(self, draws, context):
+  def losses(
+    self, draws: 'rate_distortion.Draws', context: context_lib.Context
+  ) -> context_lib.Losses:
     """Returns the weighted mean of D + beta R over draws and images."""
     import tensorflow as tf
 

@@ -74,7 +74,7 @@ class Objective:
       return self
     return dataclasses.replace(self, beta=beta)
 
-  def players(self, model, seed) -> Mapping[str, Player]:
+  def players(self, model: Any, seed: Any) -> Mapping[str, Player]:
     """Returns who learns, by name; here the model alone.
 
     Args:

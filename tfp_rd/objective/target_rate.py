@@ -14,11 +14,15 @@ the target.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar, TYPE_CHECKING
 
 from tfp_rd import field
 from tfp_rd.objective import context as context_lib
 from tfp_rd.objective.objective import Objective
+from tfp_rd.point import Point
+
+if TYPE_CHECKING:
+  from tfp_rd import rate_distortion
 
 __all__ = ['TargetRate']
 
@@ -44,11 +48,13 @@ class TargetRate(Objective):
     field.check_positive(self, 'target_rate_nats', or_zero=True)
     field.check_positive(self, 'weight')
 
-  def value(self, distortion, rate):
+  def value(self, distortion: Any, rate: Any) -> Any:
     """Returns the loss of mean distortion and rate; of plain numbers too."""
     return _loss(distortion, rate, self.target_rate_nats, self.weight)
 
-  def losses(self, draws, context):
+  def losses(
+    self, draws: 'rate_distortion.Draws', context: context_lib.Context
+  ) -> context_lib.Losses:
     """Returns the loss of the batch."""
     import tensorflow as tf
 
@@ -60,7 +66,7 @@ class TargetRate(Objective):
     )
     return context_lib.Losses({'model': loss}, {})
 
-  def score(self, point) -> float:
+  def score(self, point: Point) -> float:
     """Returns the loss of a `Point`."""
     return self.value(point.distortion_nats, point.rate_nats)
 

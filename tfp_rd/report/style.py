@@ -143,9 +143,10 @@ def _by_name(name, choices):
 
 def new_figure(width, height):
   """Returns an empty figure of so many inches, outside of pyplot."""
-  from matplotlib import figure as figure_lib
+  from tfp_rd.report import shown_figure
 
-  return figure_lib.Figure(figsize=(width, height), dpi=150, facecolor='white')
+  size = (width, height)
+  return shown_figure.ShownFigure(figsize=size, dpi=150, facecolor='white')
 
 
 def _soften(ax):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of a source with their labels, and a check of images."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
+import numpy.typing as npt
 
 from tfp_rd import errors
 
@@ -22,7 +24,7 @@ class Draws(NamedTuple):
   labels: Optional[np.ndarray] = None
 
 
-def as_bits(images, shape) -> np.ndarray:
+def as_bits(images: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
   """Returns images as float64 `[N, H, W, 1]`.
 
   Args:

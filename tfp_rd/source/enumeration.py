@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All possible images, for sources small enough to be summed over."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from tfp_rd import errors
 
@@ -10,7 +14,7 @@ __all__ = ['MOST_PIXELS', 'check_enumerable', 'every_image', 'numbered']
 MOST_PIXELS = 16  # 65,536 images.
 
 
-def every_image(source) -> tuple[np.ndarray, np.ndarray]:
+def every_image(source: Any) -> tuple[np.ndarray, np.ndarray]:
   """Returns all images of a source's size and their log-probabilities.
 
   Args:
@@ -29,7 +33,7 @@ def every_image(source) -> tuple[np.ndarray, np.ndarray]:
   return images, source.log_prob(images)
 
 
-def check_enumerable(source) -> None:
+def check_enumerable(source: Any) -> None:
   """Refuses a source whose images are too many to be summed over.
 
   Raises:
@@ -43,7 +47,7 @@ def check_enumerable(source) -> None:
     )
 
 
-def numbered(numbers, shape) -> np.ndarray:
+def numbered(numbers: npt.ArrayLike, shape: Sequence[int]) -> np.ndarray:
   """Returns float32 images `[N, *shape]` whose bits are those of integers."""
   size = int(np.prod(shape))
   bits = np.asarray(numbers)[:, None] >> np.arange(size) & 1

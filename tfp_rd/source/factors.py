@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from tfp_rd import errors, field
+from tfp_rd.estimate import Estimate
 from tfp_rd.source import mixture
 
 __all__ = ['Factors']
@@ -58,7 +59,7 @@ class Factors(mixture.OfTemplates):
       templates.reshape(-1, self.side, self.side, 1), self.noise
     )
 
-  def information(self):
+  def information(self) -> dict[str, Estimate]:
     """Returns the information of an image about shape, place and both, nats."""
     labels = np.arange(9 * self.num_shapes)
     return {

@@ -10,6 +10,7 @@ import functools
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from tfp_rd import record_text
@@ -34,7 +35,7 @@ class TemplateMixture:
     noise: Probability that a pixel differs from the template, in (0, 1/2).
   """
 
-  def __init__(self, templates, noise):
+  def __init__(self, templates: npt.ArrayLike, noise: float):
     self.templates = np.asarray(templates, np.float32)
     self._noise = noise
 
@@ -59,7 +60,7 @@ class TemplateMixture:
     labels = np.random.RandomState([seed, _ORDER]).permutation(labels)
     return Draws(self._pixels[labels], labels)
 
-  def log_joint(self, images) -> np.ndarray:
+  def log_joint(self, images: npt.ArrayLike) -> np.ndarray:
     """Returns `[N, K]`, log p*(x, k) in nats."""
     count, size = len(self.templates), math.prod(self.templates.shape[1:])
     x = as_bits(images, self.templates.shape[1:]).reshape(-1, size)
@@ -70,7 +71,7 @@ class TemplateMixture:
       distance * log_odds + size * math.log1p(-self._noise) - math.log(count)
     )
 
-  def log_prob(self, images) -> np.ndarray:
+  def log_prob(self, images: npt.ArrayLike) -> np.ndarray:
     """Returns `[N]`, log p*(x) in nats."""
     rows = max(1, _MOST_AT_ONCE // len(self.templates))
     parts = [
@@ -87,7 +88,7 @@ class TemplateMixture:
     uniform = rng.random_sample(probabilities.shape)
     return Draws((uniform < probabilities).astype(np.float32), labels)
 
-  def information(self, groups) -> Estimate:
+  def information(self, groups: npt.ArrayLike) -> Estimate:
     """Computes the information of an image about a function of its template.
 
     Args:

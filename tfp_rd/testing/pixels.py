@@ -2,9 +2,13 @@
 """Assertions about distributions of binary images and their samples."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any, Union
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 __all__ = [
   'all_images',
@@ -27,7 +31,9 @@ def all_images(height: int, width: int) -> np.ndarray:
   return np.array(list(bits), np.float32).reshape([-1, height, width, 1])
 
 
-def assert_sums_to_one(distribution, *, atol=1e-5) -> None:
+def assert_sums_to_one(
+  distribution: tfp.distributions.Distribution, *, atol: float = 1e-5
+) -> None:
   """Asserts that the probabilities of all binary images sum to 1.
 
   Args:
@@ -45,7 +51,11 @@ def assert_sums_to_one(distribution, *, atol=1e-5) -> None:
     raise AssertionError(f'probabilities of all images sum to {total}, not 1.')
 
 
-def assert_causal(distribution, *, seed=0) -> None:
+def assert_causal(
+  distribution: tfp.distributions.Distribution,
+  *,
+  seed: Union[int, tuple[int, int]] = 0,
+) -> None:
   """Asserts that no logit depends on its own or a later pixel, exactly.
 
   Args:
@@ -93,7 +103,12 @@ def _chunk_sizes(size):
   return [min(most, size - start) for start in range(0, size, most)]
 
 
-def assert_sample_matches(distribution, *, num_samples=40_000, seed=0) -> None:
+def assert_sample_matches(
+  distribution: tfp.distributions.Distribution,
+  *,
+  num_samples: int = 40_000,
+  seed: Union[int, tuple[int, int]] = 0,
+) -> None:
   """Asserts that samples follow the density, by a chi-square over all images.
 
   Images too rare for a chi-square are checked by a binomial test, which fails
@@ -163,7 +178,11 @@ def _assert_rare(counts, probs, num_samples):
     )
 
 
-def assert_seeded(distribution, *, seed=0) -> None:
+def assert_seeded(
+  distribution: tfp.distributions.Distribution,
+  *,
+  seed: Union[int, tuple[int, int]] = 0,
+) -> None:
   """Asserts that a seed determines a sample, and another seed gives another.
 
   Args:
@@ -185,7 +204,9 @@ def assert_seeded(distribution, *, seed=0) -> None:
     raise AssertionError('two different seeds gave the same sample.')
 
 
-def assert_history_free(make, x, *, rtol=1e-4) -> None:
+def assert_history_free(
+  make: Callable[[], Any], x: npt.ArrayLike, *, rtol: float = 1e-4
+) -> None:
   """Asserts that a density does not depend on earlier calls.
 
   It fails for a network that initialises itself from its first batch.

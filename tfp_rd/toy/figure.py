@@ -9,10 +9,17 @@
 """
 
 import itertools
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfp_rd.report import style
+
+if TYPE_CHECKING:
+  from matplotlib import figure as figure_lib
+
+  from tfp_rd.toy import world as world_lib
 
 __all__ = ['draw']
 
@@ -28,7 +35,12 @@ _ROWS = (
 )
 
 
-def draw(world, models, *, titles):
+def draw(
+  world: 'world_lib.World',
+  models: Collection['world_lib.Model'],
+  *,
+  titles: Sequence[str],
+) -> 'figure_lib.Figure':
   """Draws the columns.
 
   Args:

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The floor of each toy model: the least D + beta R with its decoder."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tfp_rd import information
 from tfp_rd.report import style
 from tfp_rd.toy import world as world_lib
+
+if TYPE_CHECKING:
+  from matplotlib import figure as figure_lib
 
 __all__ = ['draw']
 
@@ -13,7 +19,12 @@ _BETAS = np.geomspace(0.03, 30, 31)
 _TOLERANCE_NATS = 1e-4  # Less than the width of a line.
 
 
-def draw(world, models, *, titles):
+def draw(
+  world: world_lib.World,
+  models: Sequence[world_lib.Model],
+  *,
+  titles: Sequence[str],
+) -> 'figure_lib.Figure':
   """Draws a panel for each model: its point, its floor, and the diagonal.
 
   The floor is the curve of the least D + beta R over all encoders and marginals

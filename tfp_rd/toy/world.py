@@ -39,7 +39,7 @@ _MEANS = np.array([9.83, 19.11])  # In bins, of Figure 2a.
 _DEVIATIONS = np.array([2.26, 3.43])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class World:
   """The source that is modelled.
 
@@ -56,6 +56,13 @@ class World:
         f'information_nats is {self.information_nats}; expected 0.01 to '
         f'{0.9 * most:.2f}, since two causes are {most:.2f} nats.'
       )
+
+  def __repr__(self):
+    return (
+      f'World of {NUM_BINS} symbols and {len(_PROBABILITIES)} causes: '
+      f'H(X) = {float(information.entropy(self.source)):.2f} nats, '
+      f'I(X; Z*) = {self.information_nats:.2f} nats, both exact'
+    )
 
   @functools.cached_property
   def joint(self) -> np.ndarray:
@@ -107,6 +114,17 @@ class Measures(NamedTuple):
   information_x_z_nats: float
   information_z_zstar_nats: float
   cluster_accuracy: float
+
+  def __repr__(self):
+    if np.ndim(self.rate_nats):
+      return f'Measures{tuple(self)}'  # Of many starts.
+    names = ('R', 'D', 'D + R - H', 'I(X; Z)', 'I(Z; Z*)')
+    nats = (
+      f'{name} {round(float(value), 3) + 0.0:.3f}'  # No -0.000.
+      for name, value in zip(names, self[:-1], strict=True)
+    )
+    accuracy = f'accuracy {self.cluster_accuracy:.3f} (exact)'
+    return f'{"  ".join(nats)} nats  {accuracy}'
 
 
 class Model(NamedTuple):

@@ -77,7 +77,7 @@ def execute(
     return result_lib.write(run, state, data)
 
 
-def restore(run: run_lib.Run, beta: Optional[float] = None):
+def restore(run: run_lib.Run, beta: Optional[float] = None) -> Any:
   """Builds the model of a finished run with its kept weights.
 
   Args:

@@ -2,19 +2,36 @@
 """Training of any model on any array."""
 
 import dataclasses
+import os
 import pathlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from tfp_rd import argument
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfp_rd import argument, dataset
 from tfp_rd import config as config_lib
+from tfp_rd import objective as objective_lib
+from tfp_rd.model import movable_model
 from tfp_rd.network import initial
-from tfp_rd.training import arguments, cautions, checkpoint, loop, trainer
+from tfp_rd.training import (
+  arguments,
+  cautions,
+  checkpoint,
+  loop,
+  progress_bar,
+  trainer,
+)
 from tfp_rd.training import claim as claim_lib
 from tfp_rd.training import examples as examples_lib
 
 __all__ = ['Fit', 'fit']
+
+# What may be trained on: examples, a finite set of tf.data, or a record with a
+# split for validation.
+Images = Union[npt.ArrayLike, tf.data.Dataset, dataset.Dataset]
 
 
 class Fit(NamedTuple):
@@ -31,24 +48,45 @@ class Fit(NamedTuple):
   metrics: list[Mapping[str, float]]
   run_dir: Optional[pathlib.Path]
 
+  def __repr__(self):
+    parts = [f'{self.steps:,} steps']
+    last = self.metrics[-1] if self.metrics else {}
+    if 'rate_nats' in last and 'distortion_nats' in last:
+      parts.append(
+        f'R {last["rate_nats"]:.2f}  D {last["distortion_nats"]:.2f} nats at '
+        'the end of training'
+      )
+    scores = [
+      (row['validation_score'], int(row['step']))
+      for row in self.metrics
+      if 'validation_score' in row
+    ]
+    if scores:
+      score, step = min(scores)
+      parts.append(f'least score on validation {score:.2f} at step {step:,}')
+    if self.run_dir is not None:
+      parts.append(f'files in {self.run_dir}')
+    return ', '.join(parts)
+
 
 def fit(
-  model,
-  images,
+  model: movable_model.Model,
+  images: Images,
   *,
-  objective=None,
+  objective: Union[objective_lib.Objective, str, None] = None,
   training: Optional[config_lib.TrainingConfig] = None,
   execution: Optional[config_lib.Execution] = None,
   num_steps: Optional[int] = None,
   batch_size: Optional[int] = None,
   learning_rate: Optional[float] = None,
-  validation=None,
-  labels=None,
+  validation: Optional[npt.ArrayLike] = None,
+  labels: Optional[npt.ArrayLike] = None,
   dynamic: bool = False,
-  seed=0,
-  run_dir=None,
+  seed: initial.Seed = 0,
+  run_dir: Union[str, os.PathLike[str], None] = None,
   resume: bool = False,
   parts: Union[str, Sequence[str]] = (),
+  progress: bool = False,
   on_progress: loop.OnProgress = lambda step, num_steps, metrics: None,
   on_warning: Callable[[str], Any] = warnings.warn,
 ) -> Fit:
@@ -83,6 +121,8 @@ def fit(
       it had there, as an unseeded tf_keras model has in another process.
     parts: Which part or parts move, as in `('marginal',)`; the others, and what
       they share with these, stay bit for bit.  All parts by default.
+    progress: Show a bar of tqdm, in a notebook or a terminal: steps, R and D of
+      the last training batches, and the time left.
     on_progress: Called with the step, the number of steps and the metrics.
     on_warning: Called with a sentence when a file cannot be read, when a small
       set is trained on for long without validation, and when layers of
@@ -172,19 +212,22 @@ def fit(
     weights_sha256=checkpoint.weights_sha256(program.model),
     resume=resume,
   )
-  _, metrics = trainer.train(
-    program,
-    inputs,
-    objective=objective,
-    training=training,
-    execution=execution,
-    validation=validation,
-    run_dir=run_dir,
-    owner=claim.owner,
-    origin=claim.origin,
-    on_progress=on_progress,
-    on_warning=on_warning,
-  )
+  with progress_bar.shown(
+    on_progress, training.num_steps, wanted=progress
+  ) as on_progress:
+    _, metrics = trainer.train(
+      program,
+      inputs,
+      objective=objective,
+      training=training,
+      execution=execution,
+      validation=validation,
+      run_dir=run_dir,
+      owner=claim.owner,
+      origin=claim.origin,
+      on_progress=on_progress,
+      on_warning=on_warning,
+    )
   return Fit(
     int(program.step),
     metrics,

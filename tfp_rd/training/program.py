@@ -121,9 +121,14 @@ class Program(tf.Module):
     Raises:
       FloatingPointError: A term stopped being finite; names it and the step.
     """
-    terms, means = self._run(
-      inputs, tf.constant(num_steps, tf.int32), tf.constant(value=goes_on)
+    # TensorFlow counts how often functions of this code are traced, those of
+    # other models included, and warns; a concrete function is not counted.
+    arguments = (
+      inputs,
+      tf.constant(num_steps, tf.int32),
+      tf.constant(value=goes_on),
     )
+    terms, means = self._run.get_concrete_function(*arguments)(*arguments)
     names = terms_lib.names(self.players.records)
     if bad := [k for k in names if not tf.math.is_finite(terms[k])]:
       raise FloatingPointError(
