@@ -8,7 +8,8 @@ import typing
 import numpy as np
 import pytest
 
-from tfp_rd import config, dataset, errors, objective, source
+from tfp_rd import config, dataset, errors, objective, record_text, source
+from tfp_rd.objective import beta_elbo
 from tfp_rd.run import preset
 
 
@@ -84,6 +85,10 @@ DEFAULTS = {
     'validate_every': 100, 'validation_examples': 1000,
     'precision': 'float32',
   },
+  'EvaluationConfig': {
+    'eval_samples': 16, 'eval_examples': None, 'eval_train_examples': None,
+    'eval_betas': (),
+  },
 }  # fmt: skip
 
 
@@ -97,11 +102,15 @@ def test_defaults_are_frozen(record):
 
 
 def test_defaults_of_objectives_and_sources_are_frozen():
-  texts = [repr(objective.parse(name)) for name in objective.names()]
-  assert texts[:3] == [
-    'beta_elbo(beta=1.0)',
-    'multi_rate(beta_min=0.05)',
-    'target_rate(target_rate_nats=1.0)',
+  texts = [
+    record_text.write(objective.parse(name), whole=True)
+    for name in objective.names()
+  ]
+  # A new field is more text here; what is there never changes.
+  assert texts == [
+    'beta_elbo(beta=1.0, kl_annealing_steps=0)',
+    'multi_rate(beta_min=0.05, beta_max=10.0, num_groups=8, weight_power=0.0)',
+    'target_rate(target_rate_nats=1.0, weight=1.0)',
   ]
   assert [dataset.canonical(name) for name in source.names()] == [
     'templates(num_templates=16, noise=0.05, side=8, seed=0)',
@@ -145,6 +154,24 @@ def test_a_new_field_renames_no_run_and_another_value_does():
     assert replaced(**{record: new(**fields)}).name == config.Config().name
     other = replaced(**{record: new(**fields, colour='red')})
     assert other.digest != config.Config().digest
+
+
+def test_a_new_field_of_an_objective_renames_no_run_and_another_value_does():
+  new = dataclasses.make_dataclass(
+    'BetaElbo',
+    [('colour', float, dataclasses.field(default=2.0))],
+    bases=(beta_elbo.BetaElbo,),
+    frozen=True,
+    repr=False,
+  )
+  assert replaced(objective=new()).name == config.Config().name
+  assert replaced(objective=new(colour=3.0)).digest != config.Config().digest
+
+
+def test_every_field_is_written():
+  fields = replaced(objective='multi_rate()').to_dict()
+  assert 'num_groups=8' in fields['objective']
+  assert config.Config.from_dict(fields) == replaced(objective='multi_rate()')
 
 
 def test_what_counts_changes_the_identity():

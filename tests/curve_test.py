@@ -73,7 +73,7 @@ def test_curves_come_in_the_order_of_the_table_and_rise_with_beta(tmp_path):
     assert [point.beta for point in curve.points] == [0.1, 3.0, 10.0]
 
 
-def test_seeds_are_averaged_and_their_spread_is_told(tmp_path):
+def test_seeds_are_averaged_and_their_spread_is_shown(tmp_path):
   runs = [fabricate(tmp_path, seed=seed) for seed in range(3)]
   (curve,) = collection.load_curves(tmp_path)
   values = [run.points('test')[1.0].rate_nats for run in runs]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged weights are the same weights or a sentence, never other weights."""
 
+import pathlib
 import shutil
 
 import fabrication
@@ -12,7 +13,7 @@ import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import directory
-from tfp_rd.training import checkpoint, experiment, loop, program
+from tfp_rd.training import checkpoint, experiment, folder, loop, program
 
 FILES = ['data-00000-of-00001', 'index']
 
@@ -53,6 +54,8 @@ def test_damaged_kept_weights(name, runs):
   for damaged in fabrication.damages(content, with_other):
     path.write_bytes(damaged)
     said = ''
+    for v in model.variables:
+      v.assign(tf.ones_like(v))
     try:
       experiment._read_kept(run, model)
     except errors.UserError as e:
@@ -81,9 +84,12 @@ def state(*, owner='11' * 32):
   return loop.State(steps, owner=owner)
 
 
-def checkpoints(folder, of, said):
+def checkpoints(path, of, said):
   return checkpoint.Checkpoints(
-    folder, of.named_variables(), same=['training/owner'], on_warning=said
+    path,
+    of.named_variables(),
+    same={'training/owner': 'of another training'},
+    on_warning=said,
   )
 
 
@@ -120,6 +126,49 @@ def test_a_damaged_checkpoint(name, tmp_path):
       for variable_name, variable in read.named_variables().items():
         variable.assign(fresh[variable_name])
   assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_damaged_metrics_of_a_training_that_goes_on(tmp_path):
+  rows = [{'step': 2, 'loss': 3.5}, {'step': 4, 'loss': 1.25}]
+  written = state()
+  written.program.step.assign(4)
+  folder.Folder(tmp_path, written, print).write(rows, save=True)
+  path, num_sentences = tmp_path / 'metrics.csv', 0
+  for damaged in fabrication.damages(path.read_bytes(), b'step,loss\n2,9\n'):
+    path.write_bytes(damaged)
+    said = []
+    read = folder.Folder(tmp_path, written, said.append).restore()
+    assert read == ([] if said else rows)
+    num_sentences += bool(said)
+  assert num_sentences > fabrication.NUM_FLIPS / 2
+
+
+def test_what_is_saved_after_damage_stays(tmp_path):
+  of = state()
+  there = checkpoints(tmp_path, of, lambda sentence: None)
+  for step in (8, 12):
+    there.save(step)
+    (tmp_path / f'ckpt-{step}.index').write_bytes(b'cut')
+  assert there.restore() is None
+  there.save(4)
+  assert there.restore() == 4
+  there.save(6)
+  there.save(8)
+  steps = {int(p.stem.removeprefix('ckpt-')) for p in tmp_path.iterdir()}
+  assert steps == {6, 8}
+
+
+def test_what_may_not_be_read_is_not_taken_for_damaged(tmp_path, monkeypatch):
+  there = checkpoints(tmp_path, state(), print)
+  there.save(4)
+  there.save(8)
+
+  def refuse(path, *args, **kwargs):
+    raise PermissionError(13, 'Permission denied', str(path))
+
+  monkeypatch.setattr(pathlib.Path, 'open', refuse)
+  with pytest.raises(errors.HeldBackError, match='ckpt-8.*Permission denied'):
+    there.restore()
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import objective as objective_lib
+from tfp_rd.network import initial
 from tfp_rd.run import directory
 from tfp_rd.training import experiment
 
@@ -93,12 +94,31 @@ def test_players_are_kept_as_they_were_at_the_best_validation(tmp_path):
 
 def test_the_model_is_read_without_its_players(tmp_path):
   run = execute(tmp_path)
-  x = np.zeros([3, 8, 8, 1], 'f')
-  nats = [
-    tfp_rd.evaluate(experiment.restore(run), x, num_samples=2, seed=3).elbo_nats
-    for _ in range(2)
-  ]
-  assert nats[0] == nats[1]
+  data = tfp_rd.dataset.load(run.config.data)
+  point = tfp_rd.evaluate(
+    experiment.restore(run),
+    data.evaluation_images('test', count=20),
+    num_samples=2,
+    seed=initial.fold_in(run.config.seed, 5),
+  )
+  assert point.elbo_nats == run.result['test']['elbo_nats']
+
+
+def test_players_are_the_same_after_a_cut(tmp_path):
+  class Stop(Exception):
+    pass
+
+  def stop(step, *_):
+    if step == 2 * EVERY:
+      raise Stop
+
+  run = directory.create_run(tmp_path / 'cut', config())
+  execution = config_lib.Execution(steps_per_call=EVERY, checkpoint_every=EVERY)
+  with pytest.raises(Stop):
+    experiment.execute(run, execution, on_progress=stop)
+  experiment.execute(run, execution)
+  whole = execute(tmp_path / 'whole')
+  assert run.result['points'] == whole.result['points']
 
 
 def test_a_price_stays_when_a_run_is_evaluated_again(tmp_path):

@@ -197,8 +197,9 @@ MUTATIONS = (
   Mutation(
     'a checkpoint without the selection',
     'training/loop.py',
-    "'training': self}",
-    "'training': self.program}",
+    'return variables_lib.named(modules)',
+    'found = variables_lib.named(modules)\n'
+    "    return {k: v for k, v in found.items() if '/selection/' not in k}",
     f'{KEPT}[first]',
   ),
   Mutation(
@@ -242,7 +243,30 @@ MUTATIONS = (
     'curve/collection.py',
     '_mean([value.stderr_nats for value in values])',
     '_mean([v.stderr_nats / len(values) ** 0.5 for v in values])',
-    'curve_test.py::test_seeds_are_averaged_and_their_spread_is_told',
+    'curve_test.py::test_seeds_are_averaged_and_their_spread_is_shown',
+  ),
+  Mutation(
+    'checkpoints of any training are taken',
+    'training/folder.py',
+    "'training/owner': 'of another training; name another directory',",
+    '',
+    'damaged_weights_test.py::test_a_run_takes_no_checkpoint_of_another_run',
+  ),
+  Mutation(
+    'players are left as they were at the last step',
+    'training/loop.py',
+    '{**weights, **program.players.brought}',
+    'weights',
+    'kept_players_test.py'
+    '::test_players_are_kept_as_they_were_at_the_best_validation',
+  ),
+  Mutation(
+    'a training goes on with metrics that are not its own',
+    'training/folder.py',
+    '!= self._state.metrics_sha256.numpy()).any()',
+    '!= self._state.metrics_sha256.numpy()).any() and False',
+    'fit_test.py'
+    '::test_metrics_are_gone_on_with_and_never_with_other_numbers[4-0]',
   ),
 )
 # That a copy is whole: what changes nothing turns nothing red.
@@ -311,3 +335,5 @@ def test_the_edit_turns_its_test_red(mutation, done):
   # One failure, and neither an error of its set-up nor of the collection.
   assert end.returncode == 1, f'{mutation.name}: {mutation.test}\n{said}'
   assert re.search(r'^1 failed(, \d+ warnings?)? in ', said, re.M), said
+  # By what the test asserts, and not by another error on the way.
+  assert re.search(r'^E +(assert|AssertionError|Failed)', said, re.M), said

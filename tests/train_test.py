@@ -162,12 +162,16 @@ def test_a_directory_of_another_training_is_refused(tmp_path):
 
 def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
   checkpoints(tmp_path)
-  with pytest.raises(errors.HeldBackError, match='jit_compile'):
+  model = build(seed=1)
+  before = [v.numpy() for v in model.variables]
+  with pytest.raises(errors.HeldBackError, match='jit_compile=False'):
     fit(
-      build(seed=1),
+      model,
       tmp_path,
       execution=dataclasses.replace(CALLS, jit_compile='true'),
     )
+  for v, old in zip(model.variables, before, strict=True):
+    np.testing.assert_array_equal(v, old)
 
 
 def test_the_kept_weights_are_the_best_on_validation():

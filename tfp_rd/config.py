@@ -14,7 +14,7 @@ import typing
 from typing import Any, Optional
 
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import errors, field
+from tfp_rd import errors, field, record_text
 from tfp_rd import objective as objective_lib
 from tfp_rd.objective.beta_elbo import BetaElbo
 from tfp_rd.record_text import Options
@@ -387,7 +387,7 @@ class Config:
     """Returns every field as plain values of JSON."""
     return {
       f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)
-    }
+    } | {'objective': record_text.write(self.objective, whole=True)}
 
   @classmethod
   def from_dict(cls, fields: dict[str, Any]) -> 'Config':
@@ -401,7 +401,7 @@ class Config:
     except (TypeError, ValueError, AttributeError) as e:
       raise errors.UserError(f'not the configuration of a run: {e}') from e
 
-  @property
+  @functools.cached_property
   def digest(self) -> str:
     """SHA-256 of the fields that count: 64 hexadecimal digits.
 

@@ -124,7 +124,7 @@ class Options(Mapping):
   It can be hashed, so that records which hold it are keys.
 
   Args:
-    values: A mapping to text, numbers or bools.
+    values: A mapping to text or numbers.
 
   Raises:
     UserError: A key is not an identifier, or a value has another type.

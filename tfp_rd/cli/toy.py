@@ -29,10 +29,10 @@ is the paper's Figure 2, toy_floors.png, the best that other codes could do
 with each decoder, and toy.json, for each objective with the start of median
 I(Z; Z*).
 
-A letter says 0.5 nats about its cause, and the objective asks for a code of
-0.5 nats: any code of that rate with tight bounds is optimal, the causes being
-one of many.  So it is printed how often they are found, and how far D + R is
-above the floor of the decoder: what other encoders and marginals could gain.
+I(X; Z*) is 0.5 nats, and the objective asks for a code of 0.5 nats.  Any code
+of that rate with tight bounds is optimal, and the causes are one of many.  So
+the command prints how often the causes are found, and how far D + R is above
+the least D + R of that decoder: what other encoders and marginals could gain.
 """
 
 _TARGET_NATS = 0.5
@@ -142,7 +142,7 @@ def _of_median(values):
 
 
 def _line(name, *cells):
-  # No minus before a nought.
+  # -0.0 is printed as 0.0.
   texts = [c if isinstance(c, str) else f'{c + 1e-9:.4f}' for c in cells]
   return f'{name:22}' + ''.join(f'{text:>12}' for text in texts)
 

@@ -35,6 +35,14 @@ class _Entry(NamedTuple):
   run: run_lib.Run
   points: tuple[CurvePoint, ...]
   settings: Mapping[str, Any]
+  infeasible: list[str]
+
+  @property
+  def extent(self):
+    """Draws, images and betas: how much was evaluated."""
+    test = self.points[0].test
+    draws = self.run.evaluation.eval_samples
+    return draws, test.num_examples or 0, len(self.points)
 
 
 class Collection(NamedTuple):
@@ -73,16 +81,21 @@ def collect(root: atomic_file.Path) -> Collection:
   Raises:
     UserError: There is no such folder.
   """
-  entries, corrupt, infeasible = {}, [], []
+  entries, corrupt = {}, []
   for run in run_lib.runs_below(root, on_refused=corrupt.append):
-    key = run.config.digest, run.config.evaluation
-    if run.is_done and key not in entries:  # A copy of a run counts once.
-      try:
-        points = row_lib.read_points(run)
-        entries[key] = _Entry(run, points, _settings(run))
-        infeasible += row_lib.infeasible(run, points)
-      except errors.UserError as e:
-        corrupt.append(str(e))
+    if not run.is_done:
+      continue
+    try:
+      points = row_lib.read_points(run)
+      infeasible = [*row_lib.infeasible(run, points)]
+      entry = _Entry(run, points, _settings(run), infeasible)
+    except errors.UserError as e:
+      corrupt.append(str(e))
+      continue
+    # Of copies of a run that counts which was evaluated most.
+    known = entries.get(run.config.digest)
+    if known is None or entry.extent > known.extent:
+      entries[run.config.digest] = entry
   by_key = collections.defaultdict(list)
   for entry in entries.values():
     by_key[entry.run.config.data.key].append(entry)
@@ -92,7 +105,7 @@ def collect(root: atomic_file.Path) -> Collection:
     {data: _curves(group) for data, group in by_data.items()},
     {data: tuple(e.run for e in group) for data, group in by_data.items()},
     tuple(corrupt),
-    tuple(infeasible),
+    tuple(s for entry in entries.values() for s in entry.infeasible),
   )
 
 
@@ -154,7 +167,7 @@ def _curves(entries):
       values[name].add(str(value))
   names = [n for n in values if len(values[n]) > 1 or n in _ALWAYS]
   families = collections.defaultdict(lambda: collections.defaultdict(dict))
-  for run, points, settings in entries:
+  for run, points, settings, _ in entries:
     family = families[run.config.model.architecture]
     shown = {name: settings[name] for name in names}
     for point in points:
@@ -195,6 +208,7 @@ def _average(by_seed) -> CurvePoint:
       for split in SPLITS
     },
     excess=None if None in excess else _average_value(excess),
+    found_beta=_mean([point.found_beta for point in points]),
     is_infeasible=any(point.is_infeasible for point in points),
     images=_join([point.images for point in points]),
   )

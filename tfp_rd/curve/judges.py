@@ -4,6 +4,7 @@
 No TensorFlow here.
 """
 
+import collections
 import dataclasses
 import statistics
 from collections.abc import Iterable
@@ -40,11 +41,13 @@ def compare_runs(
   runs = sorted(filter(_is_readable, runs), key=_rank)
   # The copy of a run is no other seed.
   runs = list({run.config.digest: run for run in runs}.values())
-  shared = {run.path: _shared(run) for run in runs}
+  comparable = collections.defaultdict(list)
+  for run in filter(_is_separate, runs):
+    comparable[_shared(run)].append(run)
   judged, judges = {}, {}
   for curve in (run for run in runs if run.config.objective.is_curve):
     name = curve.config.model.architecture
-    separate = _judges(curve, runs, shared)
+    separate = _judges(curve, comparable[_shared(curve)])
     if separate and name not in judged:
       judged[name] = curve.examples
       judges[name] = [run.examples for run in separate]
@@ -58,17 +61,13 @@ def _rank(run):
   return run.config.seed, -run.config.training.num_steps, run.path.name
 
 
-def _judges(curve, runs, shared):
+def _judges(curve, separate):
   """Returns the separate runs of the one setting that suits a curve best."""
   betas = set(curve.points('test'))
   settings = {}
-  for run in runs:
+  for run in separate:
     config = run.config
-    if (
-      _is_separate(config)
-      and config.beta in betas
-      and shared[run.path] == shared[curve.path]
-    ):
+    if config.beta in betas:
       own = config.training.num_steps, config.model.dropout
       settings.setdefault(own, []).append(run)
   return min(settings.values(), key=_worth, default=[])
@@ -86,8 +85,8 @@ def _worth(runs):
   return -len(nats), statistics.mean(map(statistics.mean, nats.values()))
 
 
-def _is_separate(config):
-  return config.objective.is_plain and not config.parent
+def _is_separate(run):
+  return run.config.objective.is_plain and not run.config.parent
 
 
 def _shared(run):

@@ -85,7 +85,8 @@ class CurvePoint:
     beta: The weight of the rate; `None` for an objective that has none.
     objective: Text of the objective without its beta; `''` if not known.
     is_one_run: Whether one run trained this point and others together.
-    found_beta: The price of rate that the training found, where there is one.
+    found_beta: The price of rate that the training found, where there is one;
+      the mean over seeds.
     settings: Name to value of the settings that tell points apart.
     seeds: Of the runs that were averaged.
     test: Values of the test split.

@@ -15,7 +15,7 @@ from typing import Any, Optional
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.measure.measure import Measure
-from tfp_rd.run import directory, measures, result_file
+from tfp_rd.run import directory, measures
 from tfp_rd.training import checkpoint, experiment, provenance
 
 __all__ = ['measure_run', 'wanted_betas']
@@ -94,7 +94,7 @@ def measure_run(
     )
   data, images_sha256 = _load(run.config.data, data_dir)
   weights_sha256 = _weights_sha256(run)
-  _check_images(run, images_sha256)
+  provenance.check_images(run, images_sha256)
   empty = measures.MeasureFile(
     repr(measure), weights_sha256, images_sha256, provenance.versions()
   )
@@ -139,8 +139,7 @@ def _lacks(run, betas, known):
 def _load(data, data_dir):
   """Loads a data set, and digests it, once for all runs in a row."""
   loaded = dataset_lib.load(data, data_dir=data_dir)
-  splits = [getattr(loaded, split) for split in result_file.SPLITS]
-  return loaded, provenance.digest_of_images(splits)
+  return loaded, provenance.digest_of_splits(loaded)
 
 
 def _weights_sha256(run):
@@ -150,15 +149,6 @@ def _weights_sha256(run):
   except errors.HeldBackError as e:
     # Nobody else can measure these weights either.
     raise errors.UserError(str(e)) from e
-
-
-def _check_images(run, digest):
-  """Refuses images that are not those of the run's result."""
-  if run.result.get('images_sha256') not in (None, digest):
-    raise errors.UserError(
-      f'{run.path} was evaluated with other images than those that are there '
-      'now; put them back, or remove its result.json to train it again.'
-    )
 
 
 def _read(run, empty, on_warning):

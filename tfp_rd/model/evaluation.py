@@ -168,6 +168,8 @@ class _Compiled:
 
       compiled = tf.function(sum_of_draws, autograph=False)
       self._traced[key] = compiled.get_concrete_function(x, seed)
+      # A first call may set attributes of its own, as layers of tf_keras do.
+      _COMPILED[self._model()] = fingerprint.fingerprint(self._model()), self
     return self._traced[key](x, seed)
 
 

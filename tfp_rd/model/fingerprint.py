@@ -9,16 +9,18 @@ import tensorflow as tf
 
 __all__ = ['fingerprint']
 
+# What distributions of TFP keep of their own shapes, anew at every use.
+_CACHES = '_Distribution__cached'
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 
 def fingerprint(model: tf.Module) -> tuple[Any, ...]:
   """Returns a value that changes when a part or a plain attribute does.
 
-  Numbers and text count by their values, wherever they lie in lists, tuples,
-  mappings, arrays, or in the variables that a function has closed over; other
-  objects count by what they are.  Values of variables do not count, nor do
-  globals of a user's functions.
+  Numbers and text count by their values, in lists, tuples and mappings up to
+  three deep, in arrays, and in the variables that a function has closed over;
+  other objects count by what they are.  Values of variables do not count, nor
+  do globals of a user's functions.
 
   Args:
     model: Any module.
@@ -32,7 +34,7 @@ def fingerprint(model: tf.Module) -> tuple[Any, ...]:
     if module is not model:
       found.append(_Same(module))
     for name, value in sorted(vars(module).items()):
-      if value is not model:
+      if value is not model and not name.startswith(_CACHES):
         found.append((name, _mark(value, 3)))
   return tuple(found)
 

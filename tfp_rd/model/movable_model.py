@@ -25,8 +25,7 @@ __all__ = [
 class MovableModel:
   """The model at one beta after the other, with one compiled evaluation.
 
-  Of a model without betas it is that model, at every beta.  Plain attributes of
-  its parts must stay as they are: what is compiled does not see them change.
+  Of a model without betas it is that model, at every beta.
 
   Args:
     model: A `ConditionalModel`, or a `LatentVariableModel`.

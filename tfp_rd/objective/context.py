@@ -21,7 +21,7 @@ class Context(NamedTuple):
       model at the step's betas.
     players: Mapping from the name of each player to its variables: a module,
       or a sequence.
-    beta: Scalar or `[B]`.
+    beta: Scalar or `[B]`; 1 for an objective that has none.
     numbers: Mapping from the objective's numeric fields to scalar tensors, so
       that another value does not trace the step anew.
     images: `[B, ...]`, the step's images; where the data set is dynamic, bits

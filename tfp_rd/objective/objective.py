@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Optional
 
-from tfp_rd import record_text
+from tfp_rd import errors, record_text
 from tfp_rd.objective.player import Player
 
 __all__ = ['Objective', 'REQUIREMENTS']
@@ -107,6 +107,30 @@ class Objective:
     """
     defaults = {field.name: field.default for field in self._free_fields()}
     return dataclasses.replace(self, **defaults)
+
+  def as_traced(self) -> Any:
+    """Returns a copy for `losses`, in which reading one of `numbers` fails.
+
+    A compiled step serves all values of these numbers; what is read from the
+    record would be that of one of them, and wrong for the others.
+    """
+    free = frozenset(field.name for field in self._free_fields())
+
+    def read(record, name):
+      if name in free:
+        raise errors.UserError(
+          f'losses of {self.name or type(self).__name__} reads {name} of the '
+          f'record; read context.numbers[{name!r}], a tensor, so that one '
+          f'compiled step serves every value, or name {name!r} in `static`.'
+        )
+      return object.__getattribute__(record, name)
+
+    cls = type(self)
+    traced = object.__new__(
+      type(cls.__name__, (cls,), {'__getattribute__': read})
+    )
+    traced.__dict__.update(vars(self))
+    return traced
 
   def _free_fields(self):
     """Yields fields that are numbers, by default too, and not static."""

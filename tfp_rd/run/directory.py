@@ -84,7 +84,10 @@ class Run:
     return self.result_config.evaluation
 
   def points(self, split: str) -> dict[Optional[float], point_lib.Point]:
-    """Returns the point of a split at each beta, `None` for a run without."""
+    """Returns the point of a split at each beta, `None` for a run without.
+
+    A result that is missing or damaged is a `UserError`.
+    """
     return {
       entry['beta']: point_lib.Point.from_dict(entry[split])
       for entry in self.result['points']
@@ -92,7 +95,7 @@ class Run:
 
   @property
   def metrics(self) -> list[dict[str, float]]:
-    """The rows of `metrics.csv`, in the order of the steps."""
+    """The rows of `metrics.csv`; a damaged file is a `UserError`."""
     if self.is_done:
       digest = self.result.get('metrics_sha256')
       result_file.check_metrics(self.path, digest)

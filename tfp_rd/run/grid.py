@@ -106,6 +106,16 @@ class Grid:
       objective_lib.parse(o) if isinstance(o, str) else o
       for o in self.objectives
     ]
+    for value in objectives:
+      if not isinstance(value, Objective):
+        raise errors.UserError(
+          f'objectives hold {value!r:.80}; give objectives, or their texts.'
+        )
+    for sign, value in self.curve_changes.items():
+      if not isinstance(value, CurveChanges):
+        raise errors.UserError(
+          f'curve_changes of {sign!r} is {value!r:.80}; give CurveChanges.'
+        )
     field.set_field(self, 'objectives', tuple(objectives))
     field.check_choice(self, 'warm_start', ('', 'up', 'down'))
     known = [sign.letter for sign in architecture_lib.SIGNS['decoder']]

@@ -9,6 +9,7 @@ import io
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from tfp_rd import errors
 from tfp_rd.run import atomic_file
 
 __all__ = ['NAME', 'read_metrics', 'write_metrics']
@@ -23,16 +24,20 @@ def read_metrics(folder: atomic_file.Path) -> list[dict[str, float]]:
     folder: The run's directory.
 
   Raises:
-    ValueError: The file is not what `write_metrics` wrote.
+    UserError: The file is not what `write_metrics` wrote.
     OSError: It cannot be read.
   """
   path = pathlib.Path(folder) / NAME
   if not path.exists():
     return []
-  with path.open(newline='') as f:
-    return [
-      {k: float(v) for k, v in row.items() if v} for row in csv.DictReader(f)
-    ]
+  try:
+    with path.open(newline='') as f:
+      return [
+        {k: float(v) for k, v in row.items() if v} for row in csv.DictReader(f)
+      ]
+  # Half a row, odd bytes, or more cells than names.
+  except (ValueError, TypeError, csv.Error) as e:
+    raise errors.UserError(f'{path} is corrupt ({e!s:.80}).') from e
 
 
 def write_metrics(

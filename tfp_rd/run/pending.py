@@ -50,12 +50,12 @@ def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
   moved = []
   for cell in cells:
     run = _run(cell, run_root)
-    if not run.is_done or _is_readable(run):
+    if not (run.is_done and _is_corrupt(run)):
       continue
     # Held, another process is at it; else nobody can mend it meanwhile.
     with contextlib.suppress(errors.UserError), run_lib.lock(run):
       path = run.path / 'result.json'
-      if run.is_done and not _is_readable(run):
+      if run.is_done and _is_corrupt(run):
         moved.append(path.rename(path.with_name('result.json.corrupt')))
   return moved
 
@@ -176,11 +176,14 @@ def _is_finished(run):
     return False
 
 
-def _is_readable(run):
+def _is_corrupt(run):
+  """Whether files were read and are damaged; others may be whole."""
   try:
-    return _has_examples(run)
-  except errors.UserError:
+    return not _has_examples(run)
+  except errors.HeldBackError:
     return False
+  except errors.UserError:
+    return True
 
 
 def _has_examples(run):

@@ -4,8 +4,10 @@
 No TensorFlow here.
 """
 
+import functools
 import hashlib
 import io
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -40,21 +42,30 @@ def read_result(
   """
   path = folder / 'result.json'
   try:
-    result = sealed.read_json(path)
+    text = sealed.read_bytes(path)
   except FileNotFoundError as e:
     raise errors.UserError(
       f'{folder} has no result yet; run the same command again to finish it.'
     ) from e
-  try:
-    _check(result)
-    found = config_lib.Config.from_dict(result['config'])
-  except (ValueError, KeyError, TypeError, AttributeError) as e:
-    raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
+  found = _checked(text, path)
   if found.digest != config.digest:
     raise errors.UserError(
       f'{path} is the result of another run, {found.name}; move it there.'
     )
+  result = json.loads(text)
+  del result[sealed.KEY]
   return result
+
+
+@functools.lru_cache(maxsize=1024)
+def _checked(text: bytes, path: pathlib.Path) -> config_lib.Config:
+  """Checks the text of a result, once; returns which run it is of."""
+  result = sealed.parse(text, path)
+  try:
+    _check(result)
+    return config_lib.Config.from_dict(result['config'])
+  except (ValueError, KeyError, TypeError, AttributeError) as e:
+    raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
 
 
 def read_examples(
@@ -66,17 +77,26 @@ def read_examples(
     folder: The run's directory.
     digest: SHA-256 of the file.
 
+  Returns:
+    Arrays by name, as `Run.examples` describes them.
+
   Raises:
     UserError: The file is missing or damaged.
+    HeldBackError: The file is there and cannot be read.
   """
-  content = _file(folder, digest).read_bytes()
+  content = sealed.read_bytes(_file(folder, digest))
   if hashlib.sha256(content).hexdigest() != digest:
     raise errors.UserError(
       f'{folder / "examples.npz"} is corrupt (it does not have the digest that '
       'result.json names).'
     )
-  with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-    return dict(arrays)
+  try:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+      return dict(arrays)
+  except Exception as e:  # Whoever sealed it wrote something else.
+    raise errors.UserError(
+      f'{folder / "examples.npz"} is corrupt ({e!s:.80}).'
+    ) from e
 
 
 def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
@@ -90,7 +110,7 @@ def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
     UserError: The file is missing or damaged.
   """
   path = folder / 'metrics.csv'
-  content = path.read_bytes() if path.is_file() else b''
+  content = sealed.read_bytes(path) if path.is_file() else b''
   if digest not in (None, hashlib.sha256(content).hexdigest()):
     raise errors.UserError(
       f'{path} is corrupt (it does not have the digest that result.json names).'

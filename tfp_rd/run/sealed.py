@@ -14,7 +14,15 @@ from typing import Any
 from tfp_rd import errors
 from tfp_rd.run import atomic_file
 
-__all__ = ['KEY', 'digest', 'read_json', 'to_text', 'write_json']
+__all__ = [
+  'KEY',
+  'digest',
+  'parse',
+  'read_bytes',
+  'read_json',
+  'to_text',
+  'write_json',
+]
 
 KEY = 'sha256'
 
@@ -66,19 +74,49 @@ def read_json(path: atomic_file.Path) -> dict[str, Any]:
 
   Raises:
     FileNotFoundError: There is no such file.
+    NotADirectoryError: Nor can there be one.
+    UserError: The file is damaged, or was written by something else.
+    HeldBackError: The file is there and cannot be read.
+  """
+  return parse(read_bytes(path), path)
+
+
+def read_bytes(path: atomic_file.Path) -> bytes:
+  """Reads a file.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    NotADirectoryError: Nor can there be one.
+    HeldBackError: The file is there and cannot be read.
+  """
+  try:
+    return pathlib.Path(path).read_bytes()
+  except (FileNotFoundError, NotADirectoryError):
+    raise
+  except OSError as e:  # It may be whole, and another process may read it.
+    raise errors.HeldBackError(
+      f'{path} cannot be read ({e.strerror or e}).'
+    ) from e
+
+
+def parse(text: bytes, path: atomic_file.Path) -> dict[str, Any]:
+  """Returns the content of a file without its digest.
+
+  Args:
+    text: What was read of it.
+    path: Where, for messages.
+
+  Raises:
     UserError: The file is damaged, or was written by something else.
   """
-  path = pathlib.Path(path)
   try:
-    content = json.loads(path.read_bytes(), parse_constant=_refuse)
+    content = json.loads(text, parse_constant=_refuse)
     expected = content.pop(KEY)
     found = digest(content)
-  except FileNotFoundError:
-    raise
   # Not JSON, not text, nested too deeply, or no mapping.
   except (
     *(ValueError, KeyError, TypeError, AttributeError),
-    *(RecursionError, OSError),
+    RecursionError,
   ) as e:
     raise errors.UserError(f'{path} is corrupt ({_reason(e)}).') from e
   if found != expected:

@@ -10,7 +10,8 @@ into another variable.
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+import types
+from collections.abc import Callable, Mapping
 from typing import Optional
 
 import numpy as np
@@ -36,7 +37,8 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
-    same: Names of variables that must have the values they have here.
+    same: For a variable that must have the value it has here, what a
+      checkpoint with another one is.
     on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
@@ -45,12 +47,12 @@ class Checkpoints:
     folder,
     variables: Mapping[str, tf.Variable],
     *,
-    same: Sequence[str] = (),
+    same: Mapping[str, str] = types.MappingProxyType({}),
     on_warning: Callable[[str], object],
   ):
     self._folder = pathlib.Path(folder)
     self._variables = dict(variables)
-    self._same = tuple(same)
+    self._same = dict(same)
     self._on_warning = on_warning
 
   def save(self, step: int) -> None:
@@ -61,7 +63,9 @@ class Checkpoints:
     """
     self._folder.mkdir(parents=True, exist_ok=True)
     _write(self._variables, self._path(step))
-    for old in self._steps()[:-_KEPT]:
+    # Later ones could not be read, or training would be there.
+    past = [known for known in self._steps() if known <= step]
+    for old in {*self._steps()} - {*past[-_KEPT:]}:
       for file in self._folder.glob(f'ckpt-{old}.*'):
         file.unlink(missing_ok=True)
 
@@ -72,8 +76,8 @@ class Checkpoints:
       Its step; `None`, with all variables as they were, if there is none.
 
     Raises:
-      UserError: A checkpoint is of another model, or another training.
-      OSError: A checkpoint must not be read.
+      HeldBackError: A checkpoint is of another model, or another training, or
+        this process may not read it.
     """
     steps = self._steps()
     while steps:
@@ -117,13 +121,18 @@ def write_weights(model, path, *, players=()) -> None:
 def read_weights(model, path) -> None:
   """Reads a model's variables from what `write_weights` wrote.
 
+  Args:
+    model: The model, which is left as it was if this fails.
+    path: As given to `write_weights`.
+
   Raises:
-    UserError: It cannot be read, or belongs to another model.
+    HeldBackError: It cannot be read, or belongs to another model.
   """
+  path = pathlib.Path(path)
   try:
     _read(variables_lib.named({'': model}), path)
   except _Corrupt as e:
-    raise errors.UserError(
+    raise errors.HeldBackError(
       f'the weights {path} cannot be read ({e}); remove the result of that run '
       'and train it again.'
     ) from e
@@ -165,7 +174,8 @@ def _write(variables, path):
     raise OSError(f'{path} cannot be written: {_reason(e)}') from e
 
 
-def _read(variables, path, *, same=()):
+def _read(variables, path, *, same=types.MappingProxyType({})):
+  _check_permission(path)
   try:
     reader = tf.train.load_checkpoint(str(path))
     types = reader.get_variable_to_dtype_map()
@@ -176,18 +186,26 @@ def _read(variables, path, *, same=()):
     }
     _check_same(variables, found, path)
     values = {name: reader.get_tensor(name) for name in variables}
-  except (errors.UserError, tf.errors.PermissionDeniedError):
+  except errors.UserError:
     raise
   except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
     raise _Corrupt(_reason(e)) from e
-  for name in same:
+  for name, other in same.items():
     if not np.array_equal(values[name], variables[name]):
-      raise errors.HeldBackError(
-        f'the checkpoint {path} is of another training; remove it, or name '
-        'another directory.'
-      )
+      raise errors.HeldBackError(f'the checkpoint {path} is {other}.')
   for name, variable in variables.items():
     variable.assign(values[name])
+
+
+def _check_permission(path):
+  """Refuses a file that may not be read, which is not a damaged one."""
+  for file in sorted(pathlib.Path(path).parent.glob(f'{path.name}.*')):
+    try:
+      file.open('rb').close()
+    except PermissionError as e:
+      raise errors.HeldBackError(
+        f'{file} cannot be read ({e.strerror}); ask its owner for permission.'
+      ) from e
 
 
 def _check_same(variables, found, path):

@@ -79,12 +79,14 @@ def claim(
 
 
 def _difference(key, known, what):
-  """Returns what differs, in words; digests have no meaning for a reader."""
-  before, now = known.get(key), what.get(key)
-  plain = (str, int, float, bool)
-  if key == _WEIGHTS or not all(isinstance(v, plain) for v in (before, now)):
-    shapes = [v['shape'] for v in (before, now) if isinstance(v, dict)]
-    if len(shapes) == 2 and shapes[0] != shapes[1]:
-      return f'{key} have shape {shapes[0]} there and {shapes[1]} here'
-    return f'{key.removesuffix("_sha256").replace("_", " ")} differ'
-  return f'{key} is {before!r} there and {now!r} here'
+  if key == _WEIGHTS:
+    return 'initial weights are others'
+  before, now = (_describe(values.get(key)) for values in (known, what))
+  return f'{key} is {before} there and {now} here'
+
+
+def _describe(value):
+  """Returns a setting, or what images are, as text."""
+  if not isinstance(value, dict):
+    return repr(value)
+  return f'{value["dtype"]} {value["shape"]} of SHA-256 {value["sha256"][:8]}'

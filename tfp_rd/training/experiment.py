@@ -13,7 +13,7 @@ from tfp_rd.model import build, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
-from tfp_rd.training import checkpoint, loop, trainer
+from tfp_rd.training import checkpoint, loop, provenance, trainer
 from tfp_rd.training import result as result_lib
 
 __all__ = ['execute', 'restore', 'restore_models']
@@ -111,8 +111,10 @@ def restore_models(
 
   Args:
     run: A finished run.
-    betas: Which of a whole curve; by default those of its points.  A run of
-      one beta has that alone.  Raises as `restore` does.
+    betas: Of a curve; by default those of its points.
+
+  Raises:
+    UserError: As of `restore`.
   """
   known = run.points('test')
   if not run.config.objective.is_curve:
@@ -152,6 +154,7 @@ def _evaluate_again(run, data):
   """Adds to a finished run what its configuration asks and it has not."""
   if evaluated.satisfies(run, run.config.evaluation):
     return run.result
+  provenance.check_images(run, provenance.digest_of_splits(data))
   return result_lib.extend(run, _restore(run), data)
 
 
@@ -163,10 +166,7 @@ def _start_from_parent(run, program):
       f'{run.path.name} starts from the run {run.config.parent}, which has no '
       f'result in {run.path.parent}; train it there first.'
     )
-  try:
-    _read_kept(parent, program.model)
-  except errors.UserError as e:
-    raise errors.HeldBackError(str(e)) from e
+  _read_kept(parent, program.model)
   if program.average is not None:
     program.average.restart()
 

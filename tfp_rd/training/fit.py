@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from tfp_rd import config as config_lib
+from tfp_rd.network import initial
 from tfp_rd.run import sealed
 from tfp_rd.training import arguments, checkpoint, loop, trainer
 from tfp_rd.training import claim as claim_lib
@@ -129,7 +130,7 @@ def fit(
   settings = {
     'objective': repr(objective),
     **dataclasses.asdict(training),
-    'seed': inputs.seed.numpy().tolist(),
+    'seed': initial.as_seed(seed).numpy().tolist(),
     'dynamic': bool(dynamic),
     'parts': ' '.join(parts),
     'images': claim_lib.digest_of(inputs.images),

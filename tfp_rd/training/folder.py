@@ -38,7 +38,10 @@ class Folder:
       self._checkpoints = checkpoint.Checkpoints(
         self._path / 'checkpoint',
         state.named_variables(),
-        same=['training/owner'],
+        same={
+          'training/owner': 'of another training; name another directory',
+          'training/program/is_compiled': _compiled(state),
+        },
         on_warning=on_warning,
       )
 
@@ -55,7 +58,7 @@ class Folder:
       return rows
     except Exception as e:  # Half a row, odd bytes, other columns, and more.
       self._on_warning(
-        f'the metrics of {self._path} cannot be read ({e!r:.80}); those '
+        f'the metrics of {self._path} cannot be read ({e!s:.80}); those '
         f'before step {step} are lost, and nothing else.'
       )
       return []
@@ -76,6 +79,15 @@ class Folder:
     if save:
       self._state.metrics_sha256.assign(_digest(metrics))
       self._checkpoints.save(int(self._state.program.step))
+
+
+def _compiled(state):
+  """Returns what a checkpoint is that was written with or without XLA."""
+  other = not bool(state.program.is_compiled)
+  return (
+    f'of a training with jit_compile={other}, under which other noise is '
+    'drawn; go on with that, or begin a new run'
+  )
 
 
 def _digest(rows):

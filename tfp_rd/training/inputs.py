@@ -42,7 +42,20 @@ def make_inputs(
   labels=None,
   dtype='float32',
 ) -> Inputs:
-  """Puts on the device what a run brings to the compiled program."""
+  """Puts on the device what a run brings to the compiled program.
+
+  Args:
+    images: `[N, ...]` training images, or on-probabilities of pixels.
+    seed: Of all steps: an integer or a pair.
+    objective: Its `numbers` become tensors.
+    learning_rate: Adam's rate of the first half of the steps.
+    num_steps: The run's last step.
+    labels: `[N]`, or `None`.
+    dtype: Type of images that are no integers, and of the numbers.
+
+  Returns:
+    The tensors; images are kept in memory as they are.
+  """
   images = rate_distortion.as_examples(images, dtype)
   return Inputs(
     images=images,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: calls of the compiled program, and memory between them."""
+"""The training loop: calls the compiled program, validates and saves."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ __all__ = [
 # at every validation, so that only the weights differ.
 _VALIDATION_SAMPLES = 4
 
-# Owner of checkpoints that tell nothing of it.
+# The owner where none is given.
 _NOBODY = '00' * 32
 
 # Instructions for bfloat16, as Linux names them, and where.
@@ -103,7 +103,8 @@ class State(tf.Module):
 
   def named_variables(self) -> dict[str, tf.Variable]:
     """Returns all variables by name: the model's, the players', the rest."""
-    return variables_lib.named({'model': self.program.model, 'training': self})
+    modules = {'model': self.program.model, 'training': self}
+    return variables_lib.named(modules)
 
 
 def should_compile(jit_compile: str) -> bool:
@@ -160,14 +161,8 @@ def train_program(
     OSError: A file cannot be written.
   """
   program = state.program
-  is_compiled = bool(program.is_compiled)
   files = folder.Folder(run_dir, state, on_warning)
   metrics = files.restore()
-  if bool(program.is_compiled) != is_compiled:
-    raise errors.HeldBackError(
-      f'{run_dir} was begun with jit_compile={not is_compiled}, under which '
-      'other noise is drawn; go on with that, or begin a new run.'
-    )
   # The same draws at every validation, and none that training sees.
   score = score_fn(
     program.movable,

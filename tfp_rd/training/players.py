@@ -2,6 +2,7 @@
 """The players of a training: whose variables move by which loss, and how."""
 
 import math
+import numbers
 from collections.abc import Collection, Mapping, Sequence
 
 import tensorflow as tf
@@ -80,8 +81,14 @@ class Players(tf.Module):
 
   @property
   def settings(self) -> dict[str, tuple]:
-    """What of each record the compiled step holds for good."""
-    return {name: record[1:] for name, record in self.records.items()}
+    """By player what a compiled step cannot change: fields and shapes."""
+    return {
+      name: (record[1:], [(v.dtype, v.shape) for v in self._moved(name)])
+      for name, record in self.records.items()
+    }
+
+  def _moved(self, name):
+    return self.optimizers[name].moved.values()
 
   def move(
     self, tape, losses: Mapping[str, tf.Tensor], learning_rate, step
@@ -109,7 +116,7 @@ class Players(tf.Module):
     gradients = {
       name: tape.gradient(
         losses[name],
-        [*self.optimizers[name].moved.values()],
+        [*self._moved(name)],
         unconnected_gradients='zero',
       )
       for name in self.records
@@ -167,8 +174,9 @@ def _check_records(records):
 def _check_record(name, record):
   every = record.steps_between_moves
   expected = {
-    'learning_rate_factor': 0 < record.learning_rate_factor < math.inf,
-    'beta_1': 0 <= record.beta_1 < 1,
+    'learning_rate_factor': _is_in(record.learning_rate_factor, 0, math.inf)
+    and record.learning_rate_factor > 0,
+    'beta_1': _is_in(record.beta_1, 0, 1),
     'optimizer': record.optimizer in ('adam', 'ascent'),
     'steps_between_moves': isinstance(every, int) and every >= 1,
   }
@@ -179,6 +187,11 @@ def _check_record(name, record):
         "positive factor, a beta_1 in [0, 1), the optimizer 'adam' or "
         "'ascent', and a whole number of steps from 1."
       )
+
+
+def _is_in(value, low, high):
+  """Whether a value is a number from `low` on and below `high`."""
+  return isinstance(value, numbers.Real) and low <= value < high
 
 
 def _check_disjoint(moved: Mapping[str, Collection]):

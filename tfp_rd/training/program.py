@@ -187,8 +187,8 @@ class Program(tf.Module):
         training=True,
         rate=self.objective.rate,
       )
-      losses = self.objective.losses(draws, context)
-    terms_lib.check_metrics(self.objective, losses.metrics)
+      losses = self.objective.as_traced().losses(draws, context)
+    terms_lib.check_losses(self.objective, losses)
     rate = optimizer.learning_rate_at(
       step, learning_rate=inputs.learning_rate, num_steps=inputs.num_steps
     )

@@ -11,11 +11,18 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_rd import version
+from tfp_rd import errors, version
 from tfp_rd.run import result_file
 from tfp_rd.training import checkpoint
 
-__all__ = ['about_training', 'digest_of_images', 'versions']
+__all__ = [
+  'about_evaluation',
+  'about_training',
+  'check_images',
+  'digest_of_images',
+  'digest_of_splits',
+  'versions',
+]
 
 
 def about_training(run, state, data) -> dict[str, Any]:
@@ -27,14 +34,13 @@ def about_training(run, state, data) -> dict[str, Any]:
     data: The run's `Dataset`.
   """
   program = state.program
-  splits = [getattr(data, split) for split in result_file.SPLITS]
   return {
     'versions': versions(),
     'seed': run.config.seed,
     'wall_time_s': float(state.seconds),
     'num_parameters': program.model.num_parameters,
     'image_shape': list(data.image_shape),
-    'images_sha256': digest_of_images(splits),
+    'images_sha256': digest_of_splits(data),
     'weights_sha256': checkpoint.weights_sha256(program.model),
     'metrics_sha256': _file_digest(run.path / 'metrics.csv'),
     'device': _device(),
@@ -46,6 +52,28 @@ def about_training(run, state, data) -> dict[str, Any]:
     },
     **_entropy(data),
   }
+
+
+def about_evaluation() -> dict[str, Any]:
+  """Returns what measures a point: versions and device, never TF32."""
+  return {**versions(), 'device': _device(), 'tf32': False}
+
+
+def check_images(run, digest: str) -> None:
+  """Refuses images that are not those of a run's result.
+
+  Args:
+    run: A finished run.
+    digest: From `digest_of_splits`.
+
+  Raises:
+    HeldBackError: The run was evaluated on other images.
+  """
+  if run.result.get('images_sha256') not in (None, digest):
+    raise errors.HeldBackError(
+      f'{run.path} was evaluated with other images than those that are there '
+      'now; put them back, or remove its result.json to train it again.'
+    )
 
 
 def versions() -> dict[str, str]:
@@ -60,7 +88,7 @@ def versions() -> dict[str, str]:
 
 
 def _device() -> str:
-  """Returns the name of the device that trains."""
+  """Returns the name of the device that computes."""
   gpus = tf.config.list_physical_devices('GPU')
   if not gpus:
     return 'CPU'
@@ -85,6 +113,11 @@ def digest_of_images(arrays: Iterable[np.ndarray]) -> str:
   for array in arrays:
     digest.update(np.ascontiguousarray(array).tobytes())
   return digest.hexdigest()
+
+
+def digest_of_splits(data) -> str:
+  """Returns the SHA-256 of all images of a `Dataset`."""
+  return digest_of_images(getattr(data, split) for split in result_file.SPLITS)
 
 
 def _file_digest(path: pathlib.Path) -> Optional[str]:

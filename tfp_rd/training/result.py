@@ -101,7 +101,6 @@ def extend(run, model, data) -> Mapping[str, Any]:
   run = run_lib.Run(run.path, _with(run.config, evaluation))
   run_lib.write_config(run)
   about = {key: before[key] for key in before if key not in _OF_AN_EVALUATION}
-  about['evaluated_with'] = provenance.versions()
   return _publish(run, points, data, about)
 
 
@@ -114,6 +113,11 @@ def _evaluate(
 ) -> list[_Evaluated]:
   """Returns the points that are kept, those at betas, and those between."""
   price = {} if found_beta is None else {'found_beta': float(found_beta)}
+  if not all(map(math.isfinite, price.values())):
+    raise FloatingPointError(
+      f'the price of rate that {run.path.name} found is {found_beta}; lower '
+      'the learning rate, or train it with another seed.'
+    )
   points = list(kept)
   movable = movable_model.MovableModel(model)
   for beta in _and_between(betas, run.config, points):
@@ -191,6 +195,7 @@ def _publish(run, points: Sequence[_Evaluated], data, about):
     'schema': 1,
     'config': run.config.to_dict(),
     **about,
+    'evaluated_with': provenance.about_evaluation(),
     'examples_sha256': digest,
     # By which runs on the same images are known, to be paired.
     'test_images_sha256': provenance.digest_of_images(
@@ -207,6 +212,7 @@ def _publish(run, points: Sequence[_Evaluated], data, about):
 
 
 _OF_AN_EVALUATION = {
+  'evaluated_with',
   *('schema', 'config', 'examples_sha256', 'test_images_sha256', 'points'),
   *result_file.SPLITS,
 }

@@ -12,9 +12,8 @@ class Selection(tf.Module):
   """Keeps the weights that are best on validation so far; test is not used.
 
   Args:
-    variables: What is offered, by name: the model's, of which all count, since
-      a layer of a user may keep moments beside its weights, and those that
-      players bring along.
+    variables: By name, all variables of the model, and those that players bring
+      along.  Not the trainable ones alone: a layer may keep moving means.
     average: The model's `optimizer.Average`, or `None`; players have none.
 
   Attributes:
@@ -56,7 +55,7 @@ class Selection(tf.Module):
     return best
 
   def _offer_one(self, step, score_fn, *, is_averaged):
-    score = score_fn()
+    score = float(score_fn())
     if score < float(self.score):
       self.score.assign(score)
       self.step.assign(step)

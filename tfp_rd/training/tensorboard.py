@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run tells TensorBoard."""
+"""Writes the metrics of a run for TensorBoard."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfp_rd import errors
 
-__all__ = ['check_metrics', 'columns', 'metrics_of', 'names', 'terms_of']
+__all__ = ['check_losses', 'columns', 'metrics_of', 'names', 'terms_of']
 
 # Causes first: a z that is not finite spoils all that follows.
 _OF_DRAWS = ('encoding_log_prob', 'marginal_log_prob', 'distortion_nats')
@@ -59,17 +59,25 @@ def metrics_of(draws, losses, norms, own) -> dict[str, tf.Tensor]:
   return _as_float32({**_means(draws), **of_players, **own})
 
 
-def check_metrics(objective, metrics) -> None:
-  """Checks that an objective returns the metrics that it names.
+def check_losses(objective, losses) -> None:
+  """Checks what an objective returned: scalars, and the metrics that it names.
 
   Args:
     objective: The objective, with `metric_names`.
-    metrics: Mapping from name to scalar, as its `losses` returned it.
+    losses: A `tfp_rd.objective.Losses`.
 
   Raises:
-    UserError: One is missing or not named; names it.
+    UserError: A number is no scalar, or a metric is missing or not named; names
+      it.
   """
-  named, returned = set(objective.metric_names), set(metrics)
+  for name, value in {**losses.players, **losses.metrics}.items():
+    shape = tf.convert_to_tensor(value).shape
+    if shape.rank:
+      raise errors.UserError(
+        f'{name!r} of {objective.name or objective!r} has shape {list(shape)}; '
+        'losses returns scalars: take a mean over draws and images.'
+      )
+  named, returned = set(objective.metric_names), set(losses.metrics)
   for names, what in (
     (returned - named, 'is returned by losses and not in metric_names'),
     (named - returned, 'is in metric_names and not returned by losses'),
