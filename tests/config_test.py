@@ -87,7 +87,7 @@ DEFAULTS = {
   },
   'EvaluationConfig': {
     'eval_samples': 16, 'eval_examples': None, 'eval_train_examples': None,
-    'eval_betas': (),
+    'eval_betas': (), 'eval_max_points': 0,
   },
 }  # fmt: skip
 

@@ -39,6 +39,7 @@ ELSEWHERE = {
   'network.causal_pixels': 'causal_sampler_test',
   'network.causal_sampler': 'causal_sampler_test',
   'network.initial': 'initial_test',
+  'network.own_losses': 'own_losses_test',
   'network.precision': 'precision_test',
   'network.masked_solver': 'masked_test',
   'network.degree_stages': 'masked_test',

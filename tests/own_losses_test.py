@@ -9,7 +9,7 @@ import tf_keras
 
 import tfp_rd
 from tfp_rd.marginal import vamp
-from tfp_rd.network import initial
+from tfp_rd.network import initial, own_losses
 from tfp_rd.training import epoch
 
 tfd = tfp.distributions
@@ -241,3 +241,15 @@ def test_weights_shrink_over_many_steps_of_one_call():
   before = np.abs(net.layers[1].kernel).mean()
   fit(model, num_steps=120)
   assert np.abs(net.layers[1].kernel).mean() < before / 5
+
+
+def test_losses_of_a_module_are_counted_once_for_each_outermost_layer():
+  inner = tf_keras.layers.Dense(2, kernel_regularizer='l2')
+  model = tf_keras.Sequential([tf_keras.Input([3]), inner])
+  module = tf.Module()
+  module.model, module.inner = model, inner
+  model(tf.ones([4, 3]))
+  assert own_losses.outermost(module) == [model]
+  (loss,) = own_losses.of(module)
+  np.testing.assert_allclose(loss, 0.01 * np.sum(inner.kernel.numpy() ** 2))
+  assert own_losses.of(module, but=[model, inner]) == []
