@@ -9,7 +9,7 @@ models, weighed by the coin.  No TensorFlow here.
 import dataclasses
 import itertools
 import math
-from typing import Optional, TYPE_CHECKING
+from typing import Any, Optional, TYPE_CHECKING
 
 import numpy as np
 
@@ -101,7 +101,9 @@ class Mixture:
     rise = second.distortion.nats - first.distortion.nats
     return rise / step if step else 0.0
 
-  def distortion_at(self, rate_nats: float, values=None):
+  def distortion_at(
+    self, rate_nats: float, values: Optional[np.ndarray] = None
+  ) -> Any:
     """Returns D where the line between the two points has a rate on test.
 
     Args:

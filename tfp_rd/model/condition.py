@@ -133,6 +133,6 @@ class MarginalAt(tf.Module):
     return self._condition.spread(self._marginal)
 
 
-def num_betas(part) -> int:
+def num_betas(part: Any) -> int:
   """Returns at how many betas a part is; 1 for one without a beta."""
   return part.condition.num_betas if isinstance(part, At) else 1
