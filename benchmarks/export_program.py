@@ -87,7 +87,8 @@ def training_program(
     learning_rate=_DEFAULTS.learning_rate,
     num_steps=_DEFAULTS.num_steps,
   )
-  return program, (inputs, tf.constant(steps_per_call))
+  # Means over the steps of one call: there is no row that goes on.
+  return program, (inputs, tf.constant(steps_per_call), None)
 
 
 def export(

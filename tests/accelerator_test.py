@@ -74,7 +74,7 @@ def test_losses_under_jax_are_those_of_tensorflow(signs, conditional):
     )
   )
   # A twin, since to be counted changes a program.
-  program, (inputs, num_steps) = training_program(signs, **settings)
+  program, (inputs, num_steps, _) = training_program(signs, **settings)
   losses = []
   for _ in range(2):
     means = program.run(inputs, num_steps)

@@ -34,7 +34,7 @@ def write_claim(folder, number):
     weights_sha256=DIGEST,
     resume=False,
   )
-  return folder / claim.NAME
+  return folder / 'fit.json'
 
 
 def read_claim(path):

@@ -139,7 +139,9 @@ def test_damaged_metrics_of_a_training_that_goes_on(tmp_path):
   rows = [{'step': 2, 'loss': 3.5}, {'step': 4, 'loss': 1.25}]
   written = state()
   written.program.step.assign(4)
-  folder.Folder(tmp_path, written, print).write(rows, save=True)
+  files = folder.Folder(tmp_path, written, print)
+  files.write(rows)
+  files.save(rows)
   path, num_sentences = tmp_path / 'metrics.csv', 0
   for damaged in fabrication.damages(path.read_bytes(), b'step,loss\n2,9\n'):
     path.write_bytes(damaged)

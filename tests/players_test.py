@@ -300,7 +300,7 @@ class Watching(tfp_rd.BetaElbo):
 def test_an_objective_is_given_images_and_draws_as_it_declares(dynamic):
   objective = Watching()
   steps = made(objective, dynamic=dynamic)
-  greys = 0.25 + 0.5 * images()
+  greys = 0.25 + 0.5 * images() if dynamic else images()
   given = inputs(objective)._replace(images=tf.constant(greys))
   Watching.given.clear()
   steps._take_step(given, tf.constant([0, 1, 2, 4]))

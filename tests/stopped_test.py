@@ -24,6 +24,19 @@ TRAIN = (
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
+@pytest.fixture(autouse=True)
+def _as_in_a_command():
+  """Answers signals as Python does by itself; a worker of pytest does not."""
+  usual = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+  }
+  before = {n: signal.signal(n, handler) for n, handler in usual.items()}
+  yield
+  for number, handler in before.items():
+    signal.signal(number, handler)
+
+
 @pytest.fixture(name='calls')
 def watched_calls(monkeypatch):
   """Records the steps of each call; `stops` has steps that bring a signal."""

@@ -2,6 +2,7 @@
 """Examples as users bring them: arrays, and data sets of tf.data that end."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from tfp_rd.network import initial
 __all__ = ['as_array']
 
 
-def as_array(examples, model, *, name: str = 'images'):
+def as_array(examples: Any, model: Any, *, name: str = 'images') -> Any:
   """Returns the examples of a `tf.data.Dataset` as one array, others as given.
 
   Args:

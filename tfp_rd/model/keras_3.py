@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers and models of Keras 3, whose variables no tf.Module sees."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from tfp_rd import errors
@@ -14,7 +16,7 @@ _CLOSED = ('builtins', 'numpy', 'tensorflow', 'tensorflow_probability')
 _DEPTH = 4
 
 
-def refuse(value, role: str) -> None:
+def refuse(value: Any, role: str) -> None:
   """Refuses a value that is, or holds, a layer or model of Keras 3.
 
   Args:

@@ -135,7 +135,7 @@ def refuse_hidden_variables(part: Any, role: str) -> None:
       )
 
 
-def captured(part) -> Iterator[tuple[str, Any]]:
+def captured(part: Any) -> Iterator[tuple[str, Any]]:
   """Yields what functions of a part reach outside themselves, with its name.
 
   Args:
@@ -146,7 +146,7 @@ def captured(part) -> Iterator[tuple[str, Any]]:
       yield from _captured(leaf)
 
 
-def needs_weights(value) -> bool:
+def needs_weights(value: Any) -> bool:
   """Whether a layer or model of tf_keras has weights to make still."""
   if not is_tf_keras(value) or value.built:
     return False

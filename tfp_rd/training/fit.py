@@ -39,7 +39,7 @@ class Fit(NamedTuple):
 
   Attributes:
     steps: Steps taken in all, those before a resume included.
-    metrics: One mapping a call of the compiled loop: means over its steps, and
+    metrics: One mapping for each row of the schedule: means over its steps, and
       at validations the score.
     run_dir: Where checkpoints and metrics are, or `None`.
   """
