@@ -53,11 +53,13 @@ def trained_once(tmp_path_factory):
   return trained(root, '---', max_points=40, num_steps=200)
 
 
+@pytest.mark.slow
 def test_a_dense_curve_s_mixtures_are_as_good_as_the_models_between(run):
   rows = rows_of(run)
   assert all(row['is_alike'] for row in rows), rows
 
 
+@pytest.mark.slow
 def test_a_sparse_curve_s_mixtures_are_not(run, tmp_path):
   # The control: three points, between which the curve is not straight.
   sparse = directory.create_run(tmp_path, run.config)

@@ -270,6 +270,7 @@ def test_flows_can_be_timed(function, ratios):
   assert all(name.endswith('_s') for name in set(found) - ratios)
 
 
+@pytest.mark.slow
 def test_samples_can_be_timed():
   found = sampling.against_peer(batch_size=2, side=4, num_pairs=1)
   for name in ('speedup', 'passes', 'first_s', 'decoder_parameters'):
@@ -360,6 +361,7 @@ def test_a_run_is_its_steps_its_scores_and_its_evaluations():
   assert curves.run_seconds(a_run, times, num_evaluations=2) == expected
 
 
+@pytest.mark.slow
 def test_a_curve_costs_less_than_ten_runs():
   found = curves.cost(signs='---', num_pairs=1)
   assert found['num_betas'] == 10

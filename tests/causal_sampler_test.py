@@ -112,6 +112,7 @@ def test_in_float32_images_part_only_where_a_uniform_is_a_probability():
     assert abs(uniforms.numpy()[n][first] - probs[n][first]) < 1e-5
 
 
+@pytest.mark.slow
 def test_eager_graph_and_xla_draw_the_same_images():
   decoder = stirred(
     pixel_cnn.PixelCNN(
@@ -134,6 +135,7 @@ def test_eager_graph_and_xla_draw_the_same_images():
   np.testing.assert_array_equal(again.sample(5, seed=tf.constant([0, 1])), x)
 
 
+@pytest.mark.slow
 def test_padded_images_are_the_same_under_xla():
   network = network_of(features=2)
   uniforms, _ = inputs_of((5, 7), 6, maps=False)

@@ -82,6 +82,7 @@ def named(start):
   return next(n for n in NOTEBOOKS if n.stem.startswith(start))
 
 
+@pytest.mark.slow
 def test_ten_minutes_to_a_plane(monkeypatch, capsys):
   monkeypatch.setenv('MPLBACKEND', 'agg')
   namespace = execute(named('ten_minutes'), num_steps=2)
@@ -95,6 +96,7 @@ def test_ten_minutes_to_a_plane(monkeypatch, capsys):
   assert all('-ELBO' in line for line in printed)
 
 
+@pytest.mark.slow
 def test_the_parts_in_your_own_model(monkeypatch, capsys):
   monkeypatch.setenv('MPLBACKEND', 'agg')
   namespace = execute(named('the_parts'), num_steps=2)
@@ -112,6 +114,7 @@ def test_the_parts_in_your_own_model(monkeypatch, capsys):
   assert namespace['images'].shape == (10, 8, 8, 1)
 
 
+@pytest.mark.slow
 def test_worlds_with_known_answers(monkeypatch, capsys):
   monkeypatch.setenv('MPLBACKEND', 'agg')
   namespace = execute(named('worlds'), num_steps=2)

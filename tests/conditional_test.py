@@ -156,7 +156,9 @@ def test_a_beta_out_of_range_is_refused(beta):
 
 
 @pytest.mark.parametrize('signs', COVER)
-@pytest.mark.parametrize('power', [0.0, -0.5])
+@pytest.mark.parametrize(
+  'power', [pytest.param(0.0, marks=pytest.mark.slow), -0.5]
+)
 def test_the_loss_of_a_step_is_that_of_its_betas(signs, power):
   """By hand, from the betas and the noise of the step's own seed."""
   conditional = conditional_of(signs)

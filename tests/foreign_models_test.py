@@ -91,6 +91,7 @@ def distortion(x, decoding):
   return -decoding.log_prob(x)
 
 
+@pytest.mark.slow
 def test_our_parts_train_in_a_model_of_keras():
   parts = keras_encoder((3, 3, 1)), flow(), pixel_decoder()
   model, x = Vae(*parts), bits()

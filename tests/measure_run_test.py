@@ -288,6 +288,7 @@ def test_what_another_process_measures_is_passed_over(runs, capsys):
   assert capsys.readouterr().out.count('drawn') == 3
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_it_keeps(runs, capsys):
   root = str(runs[0].path.parent)
   assert evaluate.main([root, '--measures=draw,shares(num_draws=20)']) == 0

@@ -135,6 +135,7 @@ def test_the_first_pixel_sees_the_code_where_it_should():
     assert (one[1:] != two[1:]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('latent_input', LATENT_INPUTS)
 def test_samples_of_a_trained_model_follow_its_density(latent_input):
   decoder = make((2, 2, 1), latent_input=latent_input)

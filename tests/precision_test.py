@@ -72,6 +72,7 @@ def metrics_of(dtype, signs='-++'):
   return trained.run(inputs, 5), tfp_rd.evaluate(model, images, num_samples=1)
 
 
+@pytest.mark.slow
 def test_a_step_is_near_that_of_float32_and_not_it():
   (low, point), (high, expected) = map(metrics_of, ('bfloat16', 'float32'))
   assert low['loss'] != high['loss']

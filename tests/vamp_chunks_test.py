@@ -80,7 +80,9 @@ def test_chunks_change_neither_the_density_nor_any_gradient(compiler):
   check_chunks(Closure(), (1, 2, 12, 34, 69, 70), compiler)
 
 
-@pytest.mark.parametrize('compiler', ['eager', 'graph', 'xla'])
+@pytest.mark.parametrize(
+  'compiler', ['eager', 'graph', pytest.param('xla', marks=pytest.mark.slow)]
+)
 def test_chunks_of_a_flow_likewise(compiler):
   check_chunks(flow_encoder(), [12], compiler)
 
@@ -91,9 +93,15 @@ def test_chunks_of_a_flow_likewise(compiler):
   ('compiler', 'shape'),
   [
     *(('eager', shape) for shape in [(), (7,), (2, 1)]),
-    *(('graph', shape) for shape in [(), (7,), (2, 1), (2, 7)]),
-    ('any shape', (2, 1)),
-    ('xla', (2, 1)),
+    ('graph', (2, 7)),
+    *(
+      pytest.param(compiler, shape, marks=pytest.mark.slow)
+      for compiler, shape in [
+        *(('graph', shape) for shape in [(), (7,), (2, 1)]),
+        ('any shape', (2, 1)),
+        ('xla', (2, 1)),
+      ]
+    ),
   ],
 )
 def test_chunks_of_conditions_likewise(compiler, shape):
