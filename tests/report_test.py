@@ -14,7 +14,9 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.curve import collection, file
-from tfp_rd.report import report
+from tfp_rd.curve.point import PointValue
+from tfp_rd.estimate import Estimate
+from tfp_rd.report import cell, report
 from tfp_rd.run import directory as run_lib
 
 FILES = ('rd_plane.png', 'rd_plane.svg', 'table.csv', 'table.md')
@@ -218,3 +220,9 @@ def test_a_report_needs_no_tensorflow(root, tmp_path):
   )
   command = [sys.executable, '-c', program, root, tmp_path / 'report']
   subprocess.run(command, check=True)
+
+
+def test_a_rate_just_below_0_is_printed_as_0():
+  assert cell.number(PointValue(-0.001, 0.002)) == '0.00 ± 0.00'
+  assert cell.number(PointValue(0.001), sign=-1) == '0.00'
+  assert cell.estimate(Estimate(-0.004, 0.01), '+') == '+0.00 ± 0.01'

@@ -18,7 +18,7 @@ def estimate(value: Estimate, sign: str = '') -> str:
     value: The number.
     sign: `'+'` for a plus before what is positive.
   """
-  text = f'{value.nats:{sign}.2f}'
+  text = f'{_rounded(value.nats, 2):{sign}.2f}'
   if math.isnan(value.stderr_nats):
     return text
   return f'{text} ± {value.stderr_nats:.2f}'
@@ -36,7 +36,7 @@ def number(
   """
   if value is None:
     return ''
-  text = f'{sign * value.nats:.{digits}f}'
+  text = f'{_rounded(sign * value.nats, digits):.{digits}f}'
   for error, pattern in (
     (value.stderr_nats, ' ± {}'),
     (value.seed_std_nats, ' [{}]'),
@@ -44,6 +44,11 @@ def number(
     if error is not None:
       text += pattern.format(f'{error:.{digits}f}')
   return text
+
+
+def _rounded(number, digits):
+  """Returns a number that is not printed as -0."""
+  return round(number, digits) + 0.0
 
 
 def table_md(
