@@ -117,6 +117,38 @@ def test_fewer_steps_and_half_done_ones_are_refused(tmp_path):
     fit(tmp_path, 20, **other)
 
 
+def test_the_very_model_goes_on_after_a_stop_and_to_more_steps(tmp_path):
+  def stop(step, *_):
+    if step == 5:
+      raise KeyboardInterrupt
+
+  model = build()
+  with pytest.raises(KeyboardInterrupt):
+    fit(tmp_path, 12, model=model, on_progress=stop)
+  fit(tmp_path, 12, model=model)
+  digests = [checkpoint.weights_sha256(model)]
+  fit(tmp_path, 30, model=model)
+  assert [*digests, checkpoint.weights_sha256(model)] == by_hand(12, 30)
+  model.trainable_variables[0].assign_add(1.0 + model.trainable_variables[0])
+  with pytest.raises(tfp_rd.UserError, match='other initial weights'):
+    fit(tmp_path, 30, model=model)
+
+
+def test_what_cannot_go_on_leaves_the_folder_as_it_was(tmp_path):
+  fit(tmp_path, 12)
+  before = (tmp_path / 'fit.json').read_bytes()
+  with (tmp_path / 'checkpoint' / 'ckpt-12.index').open('r+b') as f:
+    f.truncate(9)
+  with pytest.raises(tfp_rd.UserError, match='cannot be gone on with'):
+    fit(tmp_path, 20, on_warning=lambda sentence: None)
+  assert (tmp_path / 'fit.json').read_bytes() == before
+
+
+def test_a_batch_beyond_the_images_is_refused():
+  with pytest.raises(tfp_rd.UserError, match='batch_size is 129 and there are'):
+    fit(None, 1, training={'batch_size': 129})
+
+
 def test_no_checkpoint_but_the_last_is_gone_on_from(tmp_path):
   fit(tmp_path / 'one', 12)
   fit(tmp_path / 'two', 12, objective=tfp_rd.BetaElbo(beta=3.0))
@@ -196,6 +228,15 @@ def test_a_run_without_its_last_checkpoint_is_begun_anew(call, steps):
   assert directory.load_run(out[-1]).config.warm_start == ''
   # What has been begun comes first.
   assert call(*TRAIN, '--num_steps=6')[1][-1] == out[-1]
+
+
+def test_a_dry_run_goes_on_from_nothing_and_nothing_unasked_does(call, steps):
+  call(*TRAIN, '--num_steps=4')
+  for flags in (['--num_steps=9', '--max_steps=6'], ['--max_steps=7']):
+    steps.clear()
+    _, out, _ = call(*TRAIN, *flags)
+    assert steps[0] == 0
+    assert directory.load_run(out[-1]).config.parent == ''
 
 
 def test_another_seed_is_no_shorter_run(call, steps):

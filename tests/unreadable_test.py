@@ -104,6 +104,18 @@ def test_of_copies_of_a_run_the_one_that_was_evaluated_most_counts(tmp_path):
   assert [point.seeds for point in curve.points] == [(0,)] * 3
 
 
+def test_a_longer_training_is_no_other_point_of_the_fresh_one(tmp_path):
+  make(tmp_path)
+  make(
+    tmp_path, dataclasses.replace(CELL, warm_start='longer', parent='12' * 4)
+  )
+  (curve,) = collection.load_curves(tmp_path)
+  one_by_one = curve.of_one_setting()
+  assert [[p.beta for p in part.points] for part in one_by_one] == [
+    [0.1, 1.0]
+  ] * 2
+
+
 def test_a_price_of_several_seeds_is_their_mean(tmp_path):
   for seed, price in enumerate((0.2, 0.9, 4.0)):
     cell = config.Config(objective='target_rate()', seed=seed)

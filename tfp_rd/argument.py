@@ -10,7 +10,7 @@ import numpy as np
 
 from tfp_rd import errors
 
-__all__ = ['check_bits', 'check_examples', 'seed']
+__all__ = ['check_batch', 'check_bits', 'check_examples', 'seed']
 
 
 def seed(value) -> Any:
@@ -36,6 +36,29 @@ def seed(value) -> Any:
       '2**31 - 1, or a pair of them.'
     )
   return tuple(array.tolist()) if array.shape else int(array)
+
+
+def check_batch(
+  batch_size: int, num_images: int, *, usual: int, name: str = 'batch_size'
+) -> None:
+  """Refuses a batch that is larger than the images, and than is usual.
+
+  The default is as good for fewer images, which a batch then has several times.
+
+  Args:
+    batch_size: Images a step.
+    num_images: Training images.
+    usual: The default.
+    name: What to call the batch.
+
+  Raises:
+    UserError: It is larger.
+  """
+  if batch_size > max(num_images, usual):
+    raise errors.UserError(
+      f'{name} is {batch_size} and there are {num_images} training images; '
+      f'give at most {num_images}.'
+    )
 
 
 def check_examples(values: np.ndarray, name: str) -> None:

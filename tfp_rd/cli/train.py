@@ -71,6 +71,11 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   )
   config = config_flags.checked(flag_values, config)
   execution = config_flags.read_execution(flag_values)
+  # A cut run is a trial, and what it would go on to is not.
+  if flag_values['num_steps'].present and flag_values.max_steps is None:
+    config = longer.continuing(
+      config, execution.run_root, on_note=command.print_error
+    )
   run = _done(config, execution)
   rows = [
     ((split, '' if beta is None else f'{beta:g}'), point)
@@ -84,7 +89,6 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
 def _done(config, execution):
   """Returns the finished run, trained here if it was not finished before."""
   root = execution.run_root
-  config = longer.continuing(config, root, on_note=command.print_error)
   training.set_aside_corrupt([config], root)
   if not pending.pending([config], root):
     command.print_error('the run is finished; nothing was to be done.')

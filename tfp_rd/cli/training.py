@@ -4,9 +4,9 @@
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
+from tfp_rd import argument, errors
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
-from tfp_rd import errors
 from tfp_rd.cli import command
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import pending
@@ -55,12 +55,12 @@ def _check_numbers(cells, data):
   """Refuses a batch, and tells of pseudo-inputs, beyond the images."""
   count = len(data.train)
   batch_size = max(cell.training.batch_size for cell in cells)
-  # The default is as good for fewer images, which a batch has several times.
-  if batch_size > max(count, config_lib.TrainingConfig.batch_size):
-    raise errors.UserError(
-      f'--batch_size is {batch_size} and there are {count} training images; '
-      f'give at most {count}.'
-    )
+  argument.check_batch(
+    batch_size,
+    count,
+    usual=config_lib.TrainingConfig.batch_size,
+    name='--batch_size',
+  )
   models = [cell.complete_model(data.image_shape) for cell in cells]
   most = max(
     (m.num_pseudo_inputs for m in models if m.architecture[2] == 'v'), default=0

@@ -144,9 +144,8 @@ def load_curves(
 
 def _settings(run) -> dict[str, Any]:
   config, versions = run.config, run.result.get('versions')
-  # A longer training is told by its steps.
-  start = config.warm_start if config.warm_start != 'longer' else ''
-  settings = {'warm_start': start}
+  # Steps that went on from a run are not those of one training.
+  settings = {'warm_start': config.warm_start}
   for part in (run.model_settings, config.training, run.evaluation):
     settings |= vars(part)
   settings['options'] = _text(settings['options'])

@@ -31,8 +31,9 @@ _MIXED = (
 )
 _PAIRED = (
   'The last column is the least D less that of the next family on the same '
-  'images, both moved along their lines to the rate of the row, with the '
-  'standard error of the paired difference.'
+  'images, each moved along its line to the rate of the row (a family whose '
+  'best model is a single point stays at that), with the standard error of '
+  'the paired difference.'
 )
 
 

@@ -36,7 +36,7 @@ def explanation(curves) -> str:
       not p.is_one_run for curve in with_line for p in curve.points
     ),
     'triangles: warm starts from below (up) or above (down)': any(
-      p.settings.get('warm_start') for p in all_points
+      p.settings.get('warm_start') in ('up', 'down') for p in all_points
     ),
     'bars: one standard error over images': True,
     'pale: spread over seeds': any(

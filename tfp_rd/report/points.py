@@ -138,8 +138,12 @@ def _groups(curve, value):
   # Beside the curve of one run, points of their own runs are larger and hollow.
   is_beside = any(p.is_one_run for p in curve.points)
   ring = {**style.RING, 'markersize': _larger(1.65)} if is_beside else {}
-  for start, options in (('', {}), ('up', _UP), ('down', _DOWN)):
-    started = [p for p in bounds if p.settings.get('warm_start', '') == start]
+  for starts, options in (
+    (('', 'longer'), {}),
+    (('up',), _UP),
+    (('down',), _DOWN),
+  ):
+    started = [p for p in bounds if p.settings.get('warm_start', '') in starts]
     yield started, {**ring, **options}
   yield [p for p in curve.points if not p.is_bound('rate', value)], None
 

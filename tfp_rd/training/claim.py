@@ -9,12 +9,20 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from tfp_rd import errors
-from tfp_rd.run import sealed
+from tfp_rd.run import atomic_file, sealed
 from tfp_rd.training import checkpoint, folder
 
-__all__ = ['Claim', 'claim', 'digest_of', 'is_claimed']
+__all__ = [
+  'Claim',
+  'claim',
+  'digest_of',
+  'is_claimed',
+  'leave',
+  'withdraw',
+]
 
 _NAME = 'fit.json'
+_LAST = 'last_weights_sha256'
 _WEIGHTS = 'initial_weights_sha256'
 _STEPS = 'num_steps'
 # Of the trainings that a longer one went on from.
@@ -44,10 +52,12 @@ class Claim(NamedTuple):
   Attributes:
     owner: SHA-256 of it, by which its checkpoints are known.
     origin: The training with fewer steps that it goes on from, or `None`.
+    former: What `fit.json` held before; `None` where it was not there.
   """
 
   owner: str
   origin: Optional[folder.Origin] = None
+  former: Optional[bytes] = None
 
 
 def claim(
@@ -77,7 +87,8 @@ def claim(
   path = pathlib.Path(run_dir) / _NAME
   what = {**settings, _WEIGHTS: weights_sha256}
   try:
-    known = sealed.read_json(path)
+    former = sealed.read_bytes(path)
+    known = sealed.parse(former, path)
   except FileNotFoundError:
     path.parent.mkdir(parents=True, exist_ok=True)
     sealed.write_json(path, what)
@@ -89,6 +100,8 @@ def claim(
     ) from e
   known, before = dict(known), tuple(known.get(_BEFORE, ()))
   known.pop(_BEFORE, None)
+  if known.pop(_LAST, None) == weights_sha256:  # The very model, once more.
+    what[_WEIGHTS] = known.get(_WEIGHTS)
   if _is_longer(run_dir, known, what):
     before = (*before, known[_STEPS])
     known[_STEPS] = what[_STEPS]
@@ -96,7 +109,25 @@ def claim(
     sealed.write_json(path, {**known, _BEFORE: [*before]})
   else:
     _check(run_dir, known, what, resume=resume)
-  return _claim_of(run_dir, settings, before)
+  return _claim_of(run_dir, settings, before)._replace(former=former)
+
+
+def withdraw(run_dir, claimed: Claim) -> None:
+  """Gives a folder back what it held before a claim that led to no step."""
+  if claimed.former is not None:
+    atomic_file.write_atomically(pathlib.Path(run_dir) / _NAME, claimed.former)
+
+
+def leave(run_dir, model) -> None:
+  """Notes the weights that a model is left with, so that it may go on.
+
+  Args:
+    run_dir: The folder, or `None`.
+    model: The model after the training, or after a part of it.
+  """
+  if run_dir is not None:
+    path, last = pathlib.Path(run_dir) / _NAME, checkpoint.weights_sha256(model)
+    sealed.write_json(path, {**sealed.read_json(path), _LAST: last})
 
 
 def _claim_of(run_dir, settings, before):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfp_rd import argument, dataset
+from tfp_rd import argument, dataset, errors
 from tfp_rd import config as config_lib
 from tfp_rd import objective as objective_lib
 from tfp_rd.model import movable_model
@@ -171,6 +171,11 @@ def fit(
     validation=validation,
   )
   arguments.check_run_dir(run_dir)
+  argument.check_batch(
+    training.batch_size,
+    len(images),
+    usual=config_lib.TrainingConfig.batch_size,
+  )
   parts = (parts,) if isinstance(parts, str) else tuple(parts)
   program = trainer.make_program(
     model,
@@ -212,22 +217,30 @@ def fit(
     weights_sha256=checkpoint.weights_sha256(program.model),
     resume=resume,
   )
-  with progress_bar.shown(
-    on_progress, training.num_steps, wanted=progress
-  ) as on_progress:
-    _, metrics = trainer.train(
-      program,
-      inputs,
-      objective=objective,
-      training=training,
-      execution=execution,
-      validation=validation,
-      run_dir=run_dir,
-      owner=claim.owner,
-      origin=claim.origin,
-      on_progress=on_progress,
-      on_warning=on_warning,
-    )
+  try:
+    with progress_bar.shown(
+      on_progress, training.num_steps, wanted=progress
+    ) as on_progress:
+      _, metrics = trainer.train(
+        program,
+        inputs,
+        objective=objective,
+        training=training,
+        execution=execution,
+        validation=validation,
+        run_dir=run_dir,
+        owner=claim.owner,
+        origin=claim.origin,
+        on_progress=on_progress,
+        on_warning=on_warning,
+      )
+  except errors.HeldBackError:  # Before the first step.
+    claim_lib.withdraw(run_dir, claim)
+    raise
+  except BaseException:
+    claim_lib.leave(run_dir, program.model)
+    raise
+  claim_lib.leave(run_dir, program.model)
   return Fit(
     int(program.step),
     metrics,

@@ -13,7 +13,7 @@ _OnProgress = Callable[[int, int, Mapping[str, float]], Any]
 
 
 def writing(folder, on_progress: _OnProgress) -> _OnProgress:
-  """Returns `on_progress` that also writes the metrics of every call.
+  """Returns `on_progress` that also writes each row of metrics.
 
   Args:
     folder: Where TensorBoard finds them.
