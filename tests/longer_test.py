@@ -134,6 +134,14 @@ def test_the_very_model_goes_on_after_a_stop_and_to_more_steps(tmp_path):
     fit(tmp_path, 30, model=model)
 
 
+def test_the_very_model_does_not_begin_anew_without_its_checkpoints(tmp_path):
+  model = build()
+  fit(tmp_path, 12, model=model)
+  shutil.rmtree(tmp_path / 'checkpoint')
+  with pytest.raises(tfp_rd.UserError, match='other initial weights'):
+    fit(tmp_path, 12, model=model)
+
+
 def test_what_cannot_go_on_leaves_the_folder_as_it_was(tmp_path):
   fit(tmp_path, 12)
   before = (tmp_path / 'fit.json').read_bytes()

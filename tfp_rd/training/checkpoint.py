@@ -189,9 +189,9 @@ def _read(variables, path, *, same=types.MappingProxyType({})):
   _check_permission(path)
   try:
     reader = tf.train.load_checkpoint(str(path))
-    types = reader.get_variable_to_dtype_map()
+    kinds = reader.get_variable_to_dtype_map()
     found = {
-      name: (types[name].name, shape)
+      name: (kinds[name].name, shape)
       for name, shape in reader.get_variable_to_shape_map().items()
       if name in variables or not name.startswith(_PLAYERS)
     }

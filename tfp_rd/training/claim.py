@@ -100,8 +100,9 @@ def claim(
     ) from e
   known, before = dict(known), tuple(known.get(_BEFORE, ()))
   known.pop(_BEFORE, None)
-  if known.pop(_LAST, None) == weights_sha256:  # The very model, once more.
-    what[_WEIGHTS] = known.get(_WEIGHTS)
+  is_last = known.pop(_LAST, None) == weights_sha256
+  if is_last and checkpoint.last_step(path.parent / 'checkpoint'):
+    what[_WEIGHTS] = known.get(_WEIGHTS)  # The very model, once more.
   if _is_longer(run_dir, known, what):
     before = (*before, known[_STEPS])
     known[_STEPS] = what[_STEPS]
