@@ -93,8 +93,9 @@ def checkpoints(tmp_path, *names):
 
 def owner_of(tmp_path):
   """Returns what checkpoints of a call of `fit` are known by."""
-  settings = sealed.read_json(tmp_path / 'fit.json')
-  del settings['initial_weights_sha256']
+  settings = dict(sealed.read_json(tmp_path / 'fit.json'))
+  for weights in ('initial_weights_sha256', 'last_weights_sha256'):
+    del settings[weights]
   return sealed.digest(settings)
 
 
