@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mistake at the command line is one sentence and leaves nothing behind."""
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -10,10 +11,8 @@ import numpy as np
 import pytest
 from command_line import DEFAULT, environment, finish
 
-from tfp_rd import config
-from tfp_rd.cli import (
-  command,
-)
+from tfp_rd import config, errors
+from tfp_rd.cli import command, training
 from tfp_rd.run import directory, sealed
 
 BAD = [
@@ -31,6 +30,12 @@ BAD = [
   (['--kl_annealing_steps=-1'], 'kl_annealing_steps is -1', 'positive'),
   (['--objective=elbow(beta=1)'], 'elbow', 'beta_elbo'),
   (['--objective=beta_elbo(gamma=1)'], 'gamma', 'beta'),
+  (['--objective=beta_elbo(0.5)'], 'without its name', 'beta_elbo(beta=0.5)'),
+  (
+    ['--objective=multi_rate(low)'],
+    'without its name',
+    'multi_rate(beta_min=low)',
+  ),
   (['--objective=beta_elbo(beta=-1)'], 'beta', '-1'),
   (['--objective=__import__("os")'], '__import__', 'objective'),
   (['--latent_size=0'], 'latent_size is 0', 'positive'),
@@ -100,6 +105,18 @@ def test_bad_arrays_are_refused_before_a_run_is_made(
   assert (status, out, len(err)) == (1, [], 1)
   assert words in err[0]
   assert not (tmp_path / 'runs').exists()
+
+
+def test_numbers_of_each_run_to_be_made_are_looked_at(tmp_path):
+  execution = config.Execution(run_root=str(tmp_path))
+  small = config.Config(data=config.DataConfig(fake_data=True))
+  large = dataclasses.replace(
+    small, training=config.TrainingConfig(batch_size=10**6)
+  )
+  directory.create_run(tmp_path, small)
+  training.check_images([small], execution)
+  with pytest.raises(errors.UserError, match='--batch_size is 1000000'):
+    training.check_images([small, large], execution)
 
 
 def test_a_directory_that_cannot_be_made_is_named(call, trainer, tmp_path):

@@ -95,7 +95,11 @@ def checkpoints(path, of, said):
   return checkpoint.Checkpoints(
     path,
     of.named_variables(),
-    same={'training/owner': 'of another training'},
+    same={
+      'training/owner': lambda path: errors.HeldBackError(
+        f'{path} is of another training'
+      )
+    },
     on_warning=said,
   )
 

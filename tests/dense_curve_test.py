@@ -8,8 +8,9 @@ import shutil
 import numpy as np
 import pytest
 
+import tfp_rd
 from tfp_rd import config
-from tfp_rd.run import directory, pending, preset, refinement
+from tfp_rd.run import directory, pending, preset, refinement, shared_betas
 from tfp_rd.training import experiment
 from tfp_rd.training import result as result_lib
 
@@ -113,25 +114,55 @@ def test_the_command_typed_again_adds_nothing(root):
   assert times_of(root) == before
 
 
-def test_a_kill_between_two_points_loses_no_more_than_time(
-  root, tmp_path, monkeypatch
-):
-  shutil.copytree(root, tmp_path / 'other')
-  whole = execute(tmp_path / 'other', cell())
+def kill_at(monkeypatch, number):
+  """Kills at a split of a point; each point has three."""
   measure, calls = result_lib._nats, []
 
   def kill(*args):
     calls.append(args)
-    if len(calls) == 8:
+    if len(calls) == number:
       raise KeyboardInterrupt
     return measure(*args)
 
   monkeypatch.setattr(result_lib, '_nats', kill)
+  return calls
+
+
+def test_a_kill_between_two_points_loses_one_point(root, tmp_path, monkeypatch):
+  shutil.copytree(root, tmp_path / 'other')
+  whole = execute(tmp_path / 'other', cell())
+  calls = kill_at(monkeypatch, 8)
   with pytest.raises(KeyboardInterrupt):
     execute(root, cell())
   (run,) = directory.runs_below(root)
+  assert set(BETAS) < set(run.points('test')) < set(whole.points('test'))
+  assert len(run.points('test')) == len(BETAS) + 2
+  assert [file.name for file in run.path.glob('*.npz')] == ['examples.npz']
+  again = execute(root, cell())
+  same(again, whole)
+  assert again.result['config'] == whole.result['config']
+  assert len(calls) == 3 * (MAX_POINTS - len(BETAS)) + 2
+
+
+def test_a_kill_after_the_training_keeps_the_given_betas(tmp_path, monkeypatch):
+  calls = kill_at(monkeypatch, 3 * len(BETAS) + 1)
+  with pytest.raises(KeyboardInterrupt):
+    execute(tmp_path, cell())
+  (run,) = directory.runs_below(tmp_path)
   assert tuple(run.points('test')) == BETAS
-  same(execute(root, cell()), whole)
+  assert pending.pending([cell(max_points=0)], tmp_path) == []
+  assert pending.pending([cell()], tmp_path) == [cell()]
+  assert len(execute(tmp_path, cell()).points('test')) == MAX_POINTS
+  assert len(calls) == 3 * MAX_POINTS + 1
+
+
+def test_more_draws_are_written_when_no_point_is_lost(root, monkeypatch):
+  kill_at(monkeypatch, 3 * len(BETAS))
+  with pytest.raises(KeyboardInterrupt):
+    execute(root, cell(samples=3))
+  (run,) = directory.runs_below(root)
+  assert tuple(run.points('test')) == BETAS
+  assert {p.num_samples for p in run.points('test').values()} == {2}
 
 
 def test_more_draws_and_more_points_at_once(root):
@@ -168,3 +199,21 @@ def test_separate_runs_of_a_preset_ask_for_no_more_points():
   for name in ('separate', 'full'):
     for cell_of_one in preset.PRESETS[name].cells():
       assert cell_of_one.evaluation == config.EvaluationConfig()
+
+
+def test_seeds_of_a_curve_share_their_betas(root):
+  cells = [cell(), dataclasses.replace(cell(), seed=1)]
+  one, two = execute(root, cells[0]), directory.create_run(root, cells[1])
+  shutil.copytree(one.path, two.path, dirs_exist_ok=True)
+  directory.write_config(two)
+  # Another seed's result, with a beta of its own in place of one of these.
+  first, second, *rest = one.result['points']
+  result = {**one.result, 'config': cells[1].to_dict()}
+  result['points'] = [first, {**second, 'beta': 0.06}, *rest]
+  directory.sealed.write_json(two.path / 'result.json', result)
+  asked = shared_betas.with_shared_betas(cells, root)
+  both = set(one.points('test')) | set(two.points('test'))
+  assert [set(c.evaluation.eval_betas) for c in asked] == [both, both]
+  assert pending.pending(asked, root) == asked
+  (curve,) = tfp_rd.load_curves(root)
+  assert {p.beta for p in curve.points} == both - {second['beta'], 0.06}

@@ -34,7 +34,9 @@ def fit(run_dir, num_steps, *, model=None, **changes):
     training=tfp_rd.TrainingConfig(
       num_steps=num_steps, **TRAINING | changes.pop('training', {})
     ),
-    execution=tfp_rd.Execution(steps_per_call=5),
+    execution=tfp_rd.Execution(
+      steps_per_call=5, jit_compile=changes.pop('jit_compile', 'auto')
+    ),
     run_dir=run_dir,
     seed=3,
     **changes,
@@ -140,6 +142,18 @@ def test_the_very_model_does_not_begin_anew_without_its_checkpoints(tmp_path):
   shutil.rmtree(tmp_path / 'checkpoint')
   with pytest.raises(tfp_rd.UserError, match='other initial weights'):
     fit(tmp_path, 12, model=model)
+
+
+def test_a_longer_training_says_what_its_own_checkpoint_is(tmp_path):
+  def stop(step, *_):
+    if step == 15:
+      raise KeyboardInterrupt
+
+  fit(tmp_path, 12)
+  with pytest.raises(KeyboardInterrupt):
+    fit(tmp_path, 30, on_progress=stop)
+  with pytest.raises(tfp_rd.UserError, match='training with jit_compile='):
+    fit(tmp_path, 30, jit_compile='true')
 
 
 def test_what_cannot_go_on_leaves_the_folder_as_it_was(tmp_path):

@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from tfp_rd import config, errors, field, measure
-from tfp_rd.cli import evaluate
+from tfp_rd.cli import command, evaluate
 from tfp_rd.cli import report as report_command
 from tfp_rd.estimate import Value
 from tfp_rd.measure import finished_run
@@ -336,6 +336,12 @@ def test_a_run_that_lacks_a_beta_is_named_and_the_others_done(runs, capsys):
   assert single.path.name not in err
   assert sorted(Draw.calls) == [0.5, 0.5]
   assert len(err.splitlines()) == 1
+
+
+def test_betas_are_looked_at_before_tensorflow_starts(runs, monkeypatch):
+  monkeypatch.setattr(command, 'tensorflow', lambda: pytest.fail('it started'))
+  argv = [str(runs[0].path), '--measures=shares', '--betas=77']
+  assert evaluate.main(argv) == 1
 
 
 def test_a_run_without_weights_is_named_and_the_others_done(runs, capsys):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a table of runs is, for a person."""
 
+import dataclasses
 import io
 import os
 import re
@@ -9,9 +10,7 @@ import time
 
 from command_line import finish
 
-from tfp_rd.cli import (
-  progress,
-)
+from tfp_rd.cli import progress
 from tfp_rd.run import directory, grid
 
 
@@ -35,6 +34,19 @@ def test_a_terminal_sees_a_bar_with_the_run_at_work(monkeypatch, tmp_path):
   assert '--- beta 0.3, training R 12.3 D 5.7 nats' in text
   assert ' left' in text
   assert 'test R' not in text  # Lines are for files.
+
+
+def test_what_is_evaluated_again_is_not_done(tmp_path, capsys):
+  (cell, *_) = grid.Grid(architectures=('---',)).cells()
+  finish(directory.create_run(tmp_path, cell))
+  more = dataclasses.replace(
+    cell, evaluation=dataclasses.replace(cell.evaluation, eval_samples=999)
+  )
+  for wanted, num in ((cell, 1), (more, 0)):
+    with progress.Progress([wanted], tmp_path) as shown:
+      shown.look()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f'done: {num}, with 1,500 of 1,500 steps' in line
 
 
 def test_a_half_written_row_is_no_error(tmp_path, capsys):

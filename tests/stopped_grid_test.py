@@ -160,12 +160,15 @@ def test_a_grid_that_is_killed_repeats_what_no_checkpoint_has(tmp_path):
     folder.mkdir()
   calls = ('--steps_per_call=5', '--checkpoint_seconds=0.5')
   rng = random.Random(1)
+  kills = 0
   for _ in range(4):
     status, _ = stop_at_random(cut, rng, signal.SIGKILL, *calls)
     if status == 0:
       break
+    kills += 1
   finish(cut, *calls)
   finish(whole, *calls)
+  assert kills >= 1
   for calls_of_run in by_run(cut).values():
     reached = 0
     for first, last in calls_of_run:

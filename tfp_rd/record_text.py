@@ -62,6 +62,7 @@ def parse(
   Raises:
     UserError: Unknown name or field, or a value out of range.
   """
+  _refuse_unnamed(text, classes)
   name, fields = read(text)
   if name not in classes:
     close = difflib.get_close_matches(name, classes, n=1)
@@ -69,8 +70,27 @@ def parse(
     raise errors.UserError(
       f'{name!r} is no {kind}; {hint} one of {", ".join(classes)}.'
     )
-  module, class_name = classes[name]
-  return construct(getattr(importlib.import_module(module), class_name), fields)
+  return construct(_class(classes[name]), fields)
+
+
+def _refuse_unnamed(text, classes):
+  """Refuses `name(0.5)`, and says which field that would be."""
+  try:
+    node = ast.parse(text.strip(), mode='eval').body
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
+    return  # `read` says what it is.
+  name = getattr(getattr(node, 'func', None), 'id', None)
+  if name in classes and node.args:
+    first = dataclasses.fields(_class(classes[name]))[0].name
+    value = ast.unparse(node.args[0])
+    raise errors.UserError(
+      f'{text!r} has a value without its name; write {name}({first}={value}).'
+    )
+
+
+def _class(place):
+  module, name = place
+  return getattr(importlib.import_module(module), name)
 
 
 def construct(cls: type, fields: dict[str, Any]) -> Any:

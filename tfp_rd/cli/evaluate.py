@@ -2,6 +2,7 @@
 """The command that measures trained models anew."""
 
 import functools
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -12,6 +13,7 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors, measure
 from tfp_rd.cli import command, config_flags, point_table
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import evaluated
 
 __all__ = ['main']
 
@@ -92,13 +94,12 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     _refuse_unused(flag_values)
   refused = []
   runs = _runs(arguments, refused)
-  if not records:
-    runs = _with_betas(runs, betas, refused)
-  if runs:
-    command.tensorflow()
   if records:
-    _measure(runs, records, betas, flag_values.data_dir, refused)
+    wanted, lacking = evaluated.wanted_of_each(runs, betas)
+    refused += lacking
+    _measure(wanted, records, flag_values.data_dir, refused)
   else:
+    runs = _with_betas(runs, betas, refused)
     _evaluate(runs, betas, flag_values, refused)
   if refused:
     raise errors.UserError(' '.join(refused))
@@ -129,44 +130,42 @@ def _runs(arguments, refused):
   return list(runs.values())
 
 
-def _measure(runs, records, betas, data_dir, refused):
-  """Measures run by run and prints the table."""
-  from tfp_rd.measure import finished_run  # It brings TensorFlow.
+def _measure(wanted, records, data_dir, refused):
+  """Measures run by run at the betas that are wanted; prints the table."""
+  if not wanted:
+    return
+  command.tensorflow()
+  from tfp_rd.measure import finished_run
 
   rows = []
-  for run in runs:
+  for run, record in itertools.product(wanted, records):
     try:
-      wanted, sentence = finished_run.wanted_betas(run, betas)
+      file = finished_run.measure_run(
+        run,
+        record,
+        betas=() if None in wanted[run] else wanted[run],
+        data_dir=data_dir,
+        on_warning=command.print_error,
+      )
+    except errors.HeldBackError as e:
+      command.print_error(str(e))
+      continue
     except errors.UserError as e:
       refused.append(str(e))
       continue
-    refused += filter(None, [sentence])
-    for record in records if wanted else ():
-      try:
-        file = finished_run.measure_run(
-          run,
-          record,
-          betas=() if None in wanted else wanted,
-          data_dir=data_dir,
-          on_warning=command.print_error,
-        )
-      except errors.HeldBackError as e:
-        command.print_error(str(e))
-        continue
-      except errors.UserError as e:
-        refused.append(str(e))
-        continue
-      rows += [
-        (run.path.name, repr(record), p)
-        for p in file.points
-        if p.beta in wanted
-      ]
+    rows += [
+      (run.path.name, repr(record), p)
+      for p in file.points
+      if p.beta in wanted[run]
+    ]
   if rows:
     print(point_table.of_measures(rows))
 
 
 def _evaluate(runs, betas, flag_values, refused):
   """Evaluates run by run and prints the table."""
+  if runs:
+    command.tensorflow()
   rows = []
   for run in runs:
     try:

@@ -22,7 +22,7 @@ from tfp_rd.cli import (
 from tfp_rd.cli import progress as progress_lib
 from tfp_rd.cli import report as report_command
 from tfp_rd.run import grid as grid_lib
-from tfp_rd.run import pending, preset
+from tfp_rd.run import pending, preset, shared_betas
 
 __all__ = ['main']
 
@@ -165,7 +165,7 @@ def _seed(text):
 
 def _train(cells, execution, num_workers, *, report_dir) -> str:
   """Trains what is pending; returns what went wrong, in words."""
-  if not pending.pending(cells, execution.run_root):
+  if not any(shared_betas.passes(cells, execution.run_root)):
     command.print_error(
       f'all of {len(cells)} runs are finished; nothing was to be done.'
     )
@@ -192,12 +192,14 @@ def _train(cells, execution, num_workers, *, report_dir) -> str:
 
 
 def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
-  diverged = pending.train_pending(
-    cells,
-    execution.run_root,
-    execute=training.trainer(execution, **callbacks),
-    on_wait=on_wait,
-  )
+  execute, diverged = training.trainer(execution, **callbacks), {}
+  for left in shared_betas.passes(cells, execution.run_root):
+    diverged |= pending.train_pending(
+      [cell for cell in left if cell not in diverged],
+      execution.run_root,
+      execute=execute,
+      on_wait=on_wait,
+    )
   for error in diverged.values():
     command.print_error(str(error))
   if not diverged:

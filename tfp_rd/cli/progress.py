@@ -20,6 +20,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.cli import standing
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import pending
 
 __all__ = ['Progress']
 
@@ -54,7 +55,7 @@ class Progress:
     self._root = pathlib.Path(run_root)
     self._runs = [run_lib.Run(self._root / cell.name, cell) for cell in cells]
     self._steps = {run: standing.first_step(run) for run in self._runs}
-    self._done = {run for run in self._runs if run.is_done}
+    self._done = {run for run in self._runs if pending.is_finished(run)}
     self._num_workers = num_workers
     self._minute_s = minute_s
     self._first = sum(self._steps.values())
@@ -113,7 +114,7 @@ class Progress:
   def look(self, *, at_work: bool = False) -> None:
     """Reads from the directories what has ended, and is at work if asked."""
     for run in self._runs:
-      if run not in self._done and run.is_done:
+      if run not in self._done and pending.is_finished(run):
         self._done.add(run)
         self._steps[run] = standing.num_steps(run)
         self._announce(run)

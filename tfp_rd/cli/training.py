@@ -30,9 +30,11 @@ def check_images(
   Raises:
     UserError: The images, the batch, the precision or the folder cannot be had.
   """
-  config = cells[0]
-  if (pathlib.Path(execution.run_root) / config.name).exists():
+  root = pathlib.Path(execution.run_root)
+  cells = [cell for cell in cells if not (root / cell.name).exists()]
+  if not cells:
     return
+  config = cells[0]
   if config.data.dataset != 'digits':
     command.tensorflow()  # The data may bring it, with its chatter.
   data = dataset_lib.load(config.data, data_dir=execution.data_dir)
@@ -43,7 +45,7 @@ def check_images(
 
     loop.check_precision(config.training.precision)
   try:
-    pathlib.Path(execution.run_root).mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
   except OSError as e:
     raise errors.UserError(
       f'--run_root={execution.run_root} cannot be made ({e.strerror}); name a '

@@ -6,54 +6,18 @@ with the rest.
 """
 
 import functools
-import math
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.measure.measure import Measure
-from tfp_rd.run import directory, measures
+from tfp_rd.run import directory, evaluated, measures
 from tfp_rd.training import checkpoint, experiment, provenance
 
-__all__ = ['measure_run', 'wanted_betas']
-
-
-def wanted_betas(
-  run: directory.Run, betas: Sequence[float] = ()
-) -> tuple[tuple[Optional[float], ...], str]:
-  """Returns the betas at which a run is measured.
-
-  Args:
-    run: A finished run.
-    betas: Those that are asked for.  By default a curve is measured at that of
-      its points' betas that is nearest to 1, and any other run at its own.
-
-  Returns:
-    betas: Those that the run has.
-    sentence: Which of them it lacks, and what it has; empty if it has all.
-      A run of one beta lacks none if its own is among them.
-  """
-  known = tuple(run.points('test'))
-  objective = run.config.objective
-  if not betas:
-    with_beta = [beta for beta in known if beta is not None]
-    if not objective.is_curve or not with_beta:
-      return known, ''
-    return (min(with_beta, key=lambda b: abs(math.log(b))),), ''
-  betas = tuple(dict.fromkeys(float(beta) for beta in betas))
-  if not objective.is_curve:
-    found = tuple(beta for beta in known if beta in betas)
-    own = 'none' if known[0] is None else f'{known[0]:g}'
-    return found, '' if found else _lacks(run, betas, f'it has {own}')
-  low, high = objective.beta_range
-  found = tuple(beta for beta in betas if low <= beta <= high)
-  lacking = [beta for beta in betas if beta not in found]
-  if not lacking:
-    return found, ''
-  return found, _lacks(run, lacking, f'its curve goes from {low:g} to {high:g}')
+__all__ = ['measure_run']
 
 
 def measure_run(
@@ -69,7 +33,7 @@ def measure_run(
   Args:
     run: A finished run with its weights.
     measure: The measure.
-    betas: As `wanted_betas`.
+    betas: As `tfp_rd.run.evaluated.wanted_betas`.
     data_dir: Where tensorflow-datasets keeps its prepared sets.
     on_warning: Called with a sentence where a file is set aside.
 
@@ -83,7 +47,7 @@ def measure_run(
       than it was evaluated with, or the measure refuses its model.
     OSError: The file cannot be written.
   """
-  wanted, _ = wanted_betas(run, betas)
+  wanted, _ = evaluated.wanted_betas(run, betas)
   complete = _complete(run, measure, wanted)
   if complete is not None:
     return complete
@@ -128,11 +92,6 @@ def _complete(run, measure, wanted):
 def _models(run, betas):
   """Yields betas and the model at each; none of no betas."""
   return experiment.restore_models(run, betas) if betas else ()
-
-
-def _lacks(run, betas, known):
-  listed = ', '.join(f'{beta:g}' for beta in betas)
-  return f'{run.path.name} has no beta {listed}: {known}.'
 
 
 @functools.lru_cache(maxsize=1)

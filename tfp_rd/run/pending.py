@@ -18,7 +18,7 @@ from tfp_rd import errors
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
 
-__all__ = ['pending', 'set_aside_corrupt', 'train_pending']
+__all__ = ['is_finished', 'pending', 'set_aside_corrupt', 'train_pending']
 
 Path = Union[str, os.PathLike]
 Cells = Sequence[config_lib.Config]
@@ -31,7 +31,19 @@ def pending(cells: Cells, run_root: Path) -> list[config_lib.Config]:
     cells: Runs, with the evaluation that is wanted of them.
     run_root: The folder that holds one folder a run.
   """
-  return [cell for cell in cells if not _is_finished(_run(cell, run_root))]
+  return [cell for cell in cells if not is_finished(_run(cell, run_root))]
+
+
+def is_finished(run: run_lib.Run) -> bool:
+  """Whether a run's files can be read and have what its record asks."""
+  try:
+    if not (run.is_done and _has_examples(run)):
+      return False
+    if run_lib.load_run(run.path).config.digest != run.config.digest:
+      return False
+    return evaluated.satisfies(run, run.config.evaluation)
+  except errors.UserError:
+    return False
 
 
 def set_aside_corrupt(cells: Cells, run_root: Path) -> list[pathlib.Path]:
@@ -129,7 +141,7 @@ def _waits(cell, run_root, execute, failed):
   except errors.UserError as e:  # Its config.json is damaged.
     failed[cell] = e
     return False
-  if _is_finished(run):
+  if is_finished(run):
     return False
   try:
     execute(run)
@@ -162,18 +174,6 @@ def _refused_by_parent(cell, run_root, failed):
       'there; remove its result.json to train it again.'
     )
   return None
-
-
-def _is_finished(run):
-  """Whether a run's files can be read and have what its record asks."""
-  try:
-    if not (run.is_done and _has_examples(run)):
-      return False
-    if run_lib.load_run(run.path).config.digest != run.config.digest:
-      return False
-    return evaluated.satisfies(run, run.config.evaluation)
-  except errors.UserError:
-    return False
 
 
 def _is_corrupt(run):

@@ -4,6 +4,7 @@
 No TensorFlow here.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -84,7 +85,7 @@ def read_examples(
     UserError: The file is missing or damaged.
     HeldBackError: The file is there and cannot be read.
   """
-  content = sealed.read_bytes(_file(folder, digest))
+  content = _read(folder, digest)
   if hashlib.sha256(content).hexdigest() != digest:
     raise errors.UserError(
       f'{folder / "examples.npz"} is corrupt (it does not have the digest that '
@@ -117,11 +118,11 @@ def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:
     )
 
 
-def _file(folder, digest):
-  # What was evaluated later is named by its digest.
+def _read(folder, digest):
+  # It has the digest in its name until the result that names it is in place.
   for name in (f'examples_{digest[:8]}.npz', 'examples.npz'):
-    if (folder / name).is_file():
-      return folder / name
+    with contextlib.suppress(FileNotFoundError):
+      return sealed.read_bytes(folder / name)
   raise errors.UserError(f'{folder / "examples.npz"} is not there.')
 
 

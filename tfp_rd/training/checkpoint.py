@@ -31,6 +31,7 @@ __all__ = [
 _KEPT = 2
 # Beginning of the names of what players brought along.
 _PLAYERS = 'players/'
+_NOTHING = types.MappingProxyType({})
 
 
 class _Corrupt(Exception):
@@ -43,7 +44,7 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
-    same: By variable, what a checkpoint is that has another value of it.
+    same: By variable, the error for a file that has another value of it.
     on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
@@ -52,7 +53,7 @@ class Checkpoints:
     folder,
     variables: Mapping[str, tf.Variable],
     *,
-    same: Mapping[str, str] = types.MappingProxyType({}),
+    same: Mapping[str, Callable[[pathlib.Path], Exception]] = _NOTHING,
     on_warning: Callable[[str], object],
   ):
     self._folder = pathlib.Path(folder)
@@ -82,8 +83,7 @@ class Checkpoints:
       Its step; `None`, with all variables as they were, if there is none.
 
     Raises:
-      HeldBackError: A checkpoint is of another model, or another training, or
-        this process may not read it.
+      HeldBackError: One is of another model, or unreadable, or not the `same`.
     """
     steps = _steps(self._folder)
     while steps:
@@ -185,7 +185,7 @@ def _write(variables, path):
     raise OSError(f'{path} cannot be written: {_reason(e)}') from e
 
 
-def _read(variables, path, *, same=types.MappingProxyType({})):
+def _read(variables, path, *, same=_NOTHING):
   _check_permission(path)
   try:
     reader = tf.train.load_checkpoint(str(path))
@@ -201,9 +201,9 @@ def _read(variables, path, *, same=types.MappingProxyType({})):
     raise
   except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
     raise _Corrupt(_reason(e)) from e
-  for name, other in same.items():
+  for name, refused in same.items():
     if not np.array_equal(values[name], variables[name]):
-      raise errors.HeldBackError(f'the checkpoint {path} is {other}.')
+      raise refused(path)
   for name, variable in variables.items():
     variable.assign(values[name])
 

@@ -35,6 +35,15 @@ class Origin(NamedTuple):
   num_steps: int
 
 
+class _OtherTraining(errors.HeldBackError):
+  """A checkpoint is not of this training."""
+
+  def __init__(self, path):
+    super().__init__(
+      f'the checkpoint {path} is of another training; name another directory.'
+    )
+
+
 class Folder:
   """Checkpoints and metrics of a folder; keeps nothing where there is none.
 
@@ -128,16 +137,23 @@ class Folder:
       path / 'checkpoint',
       self._state.named_variables(),
       same={
-        'training/owner': 'of another training; name another directory',
-        'training/program/is_compiled': _compiled(self._state),
+        'training/owner': _OtherTraining,
+        'training/program/is_compiled': self._compiled_otherwise,
       },
       on_warning=self._on_warning,
+    )
+
+  def _compiled_otherwise(self, path):
+    other = not bool(self._state.program.is_compiled)
+    return errors.HeldBackError(
+      f'the checkpoint {path} is of a training with jit_compile={other}, under '
+      'which other noise is drawn; go on with that, or begin a new run.'
     )
 
   def _restore_own(self):
     try:
       return self._checkpoints.restore()
-    except errors.HeldBackError:
+    except _OtherTraining:
       # A longer training of the same folder begins with what is there.
       if self._origin is None or self._origin.path != self._path:
         raise
@@ -157,15 +173,6 @@ class Folder:
         'one.'
       )
     return step
-
-
-def _compiled(state):
-  """Returns what a checkpoint is that was written with or without XLA."""
-  other = not bool(state.program.is_compiled)
-  return (
-    f'of a training with jit_compile={other}, under which other noise is '
-    'drawn; go on with that, or begin a new run'
-  )
 
 
 def _digest(rows):
