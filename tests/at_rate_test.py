@@ -88,3 +88,21 @@ def test_the_same_of_a_strong_decoder(tmp_path):
   run = trained(tmp_path, '-+-', max_points=40, num_steps=400)
   rows = rows_of(run)
   assert sum(row['is_alike'] for row in rows) >= 0.95 * len(rows), rows
+
+
+def test_the_same_of_images_of_4x4(tmp_path):
+  cell = config.Config(
+    data=config.DataConfig('templates(num_templates=4, side=4)'),
+    model=config.ModelConfig(latent_size=2),
+    objective='multi_rate(beta_min=0.05, num_groups=2)',
+    training=config.TrainingConfig(
+      num_steps=300, learning_rate=0.005, batch_size=32, validate_every=100
+    ),
+    evaluation=config.EvaluationConfig(
+      *(4, 200, 200), eval_betas=(0.05, 0.55, 10.0), eval_max_points=12
+    ),
+  )
+  run = directory.create_run(tmp_path, cell)
+  experiment.execute(run, EXECUTION)
+  (row,) = at_rate.compare(run, [1.0])
+  assert row['is_alike'], row

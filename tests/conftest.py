@@ -6,6 +6,7 @@ import os
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 # isort: split
+import collections
 import os
 import sys
 import types
@@ -13,6 +14,7 @@ import types
 import numpy as np
 import pytest
 from command_line import train_at_once
+from long_cases import LONG
 
 import tfp_rd.training
 from tfp_rd.cli import __main__ as dispatcher
@@ -20,6 +22,19 @@ from tfp_rd.cli import (
   command,
   workers,
 )
+
+
+def pytest_collection_modifyitems(config, items):
+  """Marks the long cases as slow; a file that lacks one of them is an error."""
+  by_file = collections.defaultdict(dict)
+  for item in items:
+    by_file[item.path.name][item.name] = item
+  for file, found in by_file.items():
+    for name in LONG.get(file, ()):
+      if name in found:
+        found[name].add_marker(pytest.mark.slow)
+      elif not any('::' in arg for arg in config.args):
+        raise pytest.UsageError(f'{file} has no {name} of long_cases.py.')
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes and calls the cases of parts and maps, alike for every test."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from map_cases import MAPS
@@ -17,7 +19,7 @@ CHOICES = [
 PART_CHOICES = [choice for choice in CHOICES if choice[0] in PARTS]
 
 
-def make(name, *, seed=1, dtype='float32', condition_size=0):
+def make_anew(name, *, seed=1, dtype='float32', condition_size=0):
   """Makes the module of a case; no weight is zero, or it would hide others."""
   case = CASES[name]
   kwargs = {'condition_size': condition_size} if case.has_condition else {}
@@ -25,6 +27,10 @@ def make(name, *, seed=1, dtype='float32', condition_size=0):
   for n, v in enumerate(module.trainable_variables):
     v.assign_add(np.random.RandomState(n).randn(*v.shape) * 0.05)
   return module
+
+
+# Once for all tests that do not move its weights: its sampler is traced once.
+make = functools.cache(make_anew)
 
 
 def inputs_of(name, leading, *, dtype='float32', condition_size=0):

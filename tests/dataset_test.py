@@ -236,7 +236,7 @@ def test_a_source_has_one_text():
   ('text', 'words'),
   [
     ('templates(nose=0.1)', "no field 'nose'"),
-    ('templates(0.1)', 'cannot be read'),
+    ('templates(0.1)', 'without its name; write templates'),
     ('templates(noise=0.1', "no '\\)' at its end"),
     ('template', "mean 'templates'"),
   ],

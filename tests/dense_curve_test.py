@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from small_curve import CELL, execute
 
 import tfp_rd
 from tfp_rd import config
@@ -15,17 +16,8 @@ from tfp_rd.training import experiment
 from tfp_rd.training import result as result_lib
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1] / 'results'
-EXECUTION = config.Execution(steps_per_call=2)
 BETAS = (0.05, 1.0, 10.0)
 MAX_POINTS = 7
-CELL = config.Config(
-  data=config.DataConfig(fake_data=True),
-  model=config.ModelConfig(latent_size=2),
-  objective='multi_rate(num_groups=2)',
-  training=config.TrainingConfig(
-    num_steps=4, batch_size=8, validate_every=2, validation_examples=10
-  ),
-)
 
 
 def cell(max_points=MAX_POINTS, betas=BETAS, samples=2):
@@ -33,12 +25,6 @@ def cell(max_points=MAX_POINTS, betas=BETAS, samples=2):
     samples, 9, 7, eval_betas=betas, eval_max_points=max_points
   )
   return dataclasses.replace(CELL, evaluation=evaluation)
-
-
-def execute(root, wanted):
-  run = directory.create_run(root, wanted)
-  experiment.execute(run, EXECUTION)
-  return run
 
 
 @pytest.fixture(autouse=True)

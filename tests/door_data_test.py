@@ -4,26 +4,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_fit import bits, build, fit
 
 import tfp_rd
-from tfp_rd.training import checkpoint, examples
-
-SHAPE = (4, 4, 1)
-
-
-def bits(n=10, shape=SHAPE):
-  return np.random.RandomState(0).randint(2, size=[n, *shape]).astype('f')
-
-
-def build(signs='---', **changes):
-  fields = {'image_shape': SHAPE, 'latent_size': 2, 'seed': 1, **changes}
-  return tfp_rd.build(signs, **fields)
-
-
-def fit(x=None, of=None, **changes):
-  x, of = bits() if x is None else x, build() if of is None else of
-  done = tfp_rd.fit(of, x, **{'num_steps': 2, 'batch_size': 4, **changes})
-  return checkpoint.weights_sha256(of), done
+from tfp_rd.model import examples as of_a_model
+from tfp_rd.training import examples
 
 
 def data_set(**changes):
@@ -93,6 +78,15 @@ def test_a_data_set_of_tensorflow_is_trained_on_and_measured():
   assert fit(given) == fit()
   of = build()
   assert tfp_rd.evaluate(of, given) == tfp_rd.evaluate(of, bits())
+
+
+def test_a_data_set_of_unknown_length_may_have_no_end(monkeypatch):
+  given = tensors(bits()).repeat().filter(lambda x: True)
+  monkeypatch.setattr(of_a_model, '_MOST_BYTES', 64 * 20)
+  with pytest.raises(tfp_rd.UserError, match='not ended after 20 elements'):
+    fit(given)
+  known = tensors(bits(21))  # Its length says that it ends.
+  assert len(read(known).images) == 21
 
 
 @pytest.mark.parametrize(

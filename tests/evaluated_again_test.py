@@ -7,21 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
+from small_curve import CELL, execute
 
 import tfp_rd
 from tfp_rd import config, errors
 from tfp_rd.run import atomic_file, directory, pending
 from tfp_rd.training import experiment
-
-EXECUTION = config.Execution(steps_per_call=2)
-CELL = config.Config(
-  data=config.DataConfig(fake_data=True),
-  model=config.ModelConfig(latent_size=2),
-  objective='multi_rate(num_groups=2)',
-  training=config.TrainingConfig(
-    num_steps=4, batch_size=8, validate_every=2, validation_examples=10
-  ),
-)
 
 
 def cell(samples=2, examples=9, train_examples=7, betas=(0.1, 1.0)):
@@ -29,12 +20,6 @@ def cell(samples=2, examples=9, train_examples=7, betas=(0.1, 1.0)):
     samples, examples, train_examples, eval_betas=betas
   )
   return dataclasses.replace(CELL, evaluation=evaluation)
-
-
-def execute(root, wanted):
-  run = directory.create_run(root, wanted)
-  experiment.execute(run, EXECUTION)
-  return run
 
 
 @pytest.fixture(name='trained', scope='module')

@@ -41,6 +41,19 @@ def fit(run_dir=None, *, model=None, x=None, **changes):
   return tfp_rd.fit(model, x, run_dir=run_dir, **fields)
 
 
+@pytest.fixture(name='finished', scope='module')
+def trained_once(tmp_path_factory):
+  """The folder of a finished training, and the digest of its weights."""
+  folder, model = tmp_path_factory.mktemp('finished'), build()
+  fit(folder, model=model)
+  return folder, checkpoint.weights_sha256(model)
+
+
+@pytest.fixture(name='run_dir')
+def copy_of_the_finished(finished, tmp_path):
+  return shutil.copytree(finished[0], tmp_path / 'run')
+
+
 def change(**fields):
   return {
     'training': tfp_rd.TrainingConfig(
@@ -72,12 +85,11 @@ def change(**fields):
     ({'dynamic': True}, 'dynamic is False there and True here'),
   ],
 )
-def test_a_folder_of_another_training_is_refused(changes, sentence, tmp_path):
-  fit(tmp_path)
-  before = sorted(p.read_bytes() for p in tmp_path.rglob('*') if p.is_file())
+def test_a_folder_of_another_training_is_refused(changes, sentence, run_dir):
+  before = sorted(p.read_bytes() for p in run_dir.rglob('*') if p.is_file())
   with pytest.raises(tfp_rd.UserError, match=sentence):
-    fit(tmp_path, **changes)
-  after = sorted(p.read_bytes() for p in tmp_path.rglob('*') if p.is_file())
+    fit(run_dir, **changes)
+  after = sorted(p.read_bytes() for p in run_dir.rglob('*') if p.is_file())
   assert before == after
 
 
@@ -101,12 +113,11 @@ def test_other_initial_weights_may_go_on_where_it_is_asked(tmp_path):
     lambda text: '[' * 100_000,
   ],
 )
-def test_a_damaged_claim_is_a_sentence(damage, tmp_path):
-  fit(tmp_path)
-  path = tmp_path / 'fit.json'
+def test_a_damaged_claim_is_a_sentence(damage, run_dir):
+  path = run_dir / 'fit.json'
   path.write_text(damage(path.read_text()))
   with pytest.raises(tfp_rd.UserError, match='fit.json is corrupt'):
-    fit(tmp_path)
+    fit(run_dir)
 
 
 class Stop(Exception):
@@ -124,25 +135,43 @@ def cut(run_dir, *, at, **changes):
     fit(run_dir, on_progress=stop, **changes)
 
 
+@pytest.fixture(name='killed', scope='module')
+def killed_once(tmp_path_factory):
+  """A folder of step 6 whose last checkpoint was not written any more."""
+  folder = tmp_path_factory.mktemp('killed')
+  cut(folder, at=6)
+  for path in (folder / 'checkpoint').glob('ckpt-6.*'):
+    path.unlink()
+  return folder
+
+
 @pytest.mark.parametrize(
   'damage', [b'', b'step,loss\n3,1e', b'\xff\xfe\x00', b'a,b\n1,2,3\n', None]
 )
-def test_metrics_that_cannot_be_read_cost_a_warning_alone(damage, tmp_path):
-  whole = build()
-  fit(tmp_path / 'whole', model=whole)
-
-  cut(tmp_path, at=6)
-  for path in (tmp_path / 'checkpoint').glob('ckpt-6.*'):
-    path.unlink()
-  metrics = tmp_path / 'metrics.csv'
+def test_metrics_that_cannot_be_read_cost_a_warning_alone(
+  damage, finished, killed, tmp_path
+):
+  run_dir = shutil.copytree(killed, tmp_path / 'run')
+  metrics = run_dir / 'metrics.csv'
   rows = metrics.read_bytes()
   metrics.write_bytes(rows[:-40] if damage is None else damage)
   again, said = build(), []
-  done = fit(tmp_path, model=again, on_warning=said.append)
+  done = fit(run_dir, model=again, on_warning=said.append)
   assert done.steps == 6
-  assert checkpoint.weights_sha256(again) == checkpoint.weights_sha256(whole)
+  assert checkpoint.weights_sha256(again) == finished[1]
   if damage not in (b'', None):
     assert 'metrics' in said[0]
+
+
+EIGHT_STEPS = {
+  'training': dataclasses.replace(TRAINING, num_steps=8),
+  'execution': tfp_rd.Execution(checkpoint_seconds=0, steps_per_call=1),
+}
+
+
+@pytest.fixture(name='whole', scope='module')
+def trained_whole():
+  return fit(**EIGHT_STEPS)
 
 
 # Cut after a checkpoint, and between metrics and checkpoint.
@@ -150,20 +179,15 @@ def test_metrics_that_cannot_be_read_cost_a_warning_alone(damage, tmp_path):
   ('at', 'is_killed', 'first'), [(4, False, 4), (5, True, 4), (4, True, 3)]
 )
 def test_metrics_are_gone_on_with_and_never_with_other_numbers(
-  at, is_killed, first, tmp_path
+  at, is_killed, first, whole, tmp_path
 ):
-  how = {
-    'training': dataclasses.replace(TRAINING, num_steps=8),
-    'execution': tfp_rd.Execution(checkpoint_seconds=0, steps_per_call=1),
-  }
-  whole = fit(**how)
-  cut(tmp_path, at=at, **how)
+  cut(tmp_path, at=at, **EIGHT_STEPS)
   if is_killed:
     for path in (tmp_path / 'checkpoint').glob(f'ckpt-{at}.*'):
       path.unlink()
   shutil.copytree(tmp_path, tmp_path / 'honest')
   said = []
-  done = fit(tmp_path / 'honest', on_warning=said.append, **how)
+  done = fit(tmp_path / 'honest', on_warning=said.append, **EIGHT_STEPS)
   assert not said
   assert done.metrics == whole.metrics
   path = tmp_path / 'metrics.csv'
@@ -174,7 +198,7 @@ def test_metrics_are_gone_on_with_and_never_with_other_numbers(
   digit = str((int(lines[2][place]) + 1) % 10)
   lines[2] = lines[2][:place] + digit + lines[2][place + 1 :]
   path.write_text('\n'.join(lines) + '\n')
-  done = fit(tmp_path, on_warning=said.append, **how)
+  done = fit(tmp_path, on_warning=said.append, **EIGHT_STEPS)
   assert len(said) == 1
   assert 'not those that were written' in said[0]
   assert done.metrics == whole.metrics[first:]

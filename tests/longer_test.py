@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A finished training goes on to more steps, optimiser included."""
 
+import functools
 import shutil
 
 import numpy as np
@@ -43,6 +44,20 @@ def fit(run_dir, num_steps, *, model=None, **changes):
   )
 
 
+@pytest.fixture(name='finished', scope='module')
+def trained_once(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('finished')
+  fit(folder, 12)
+  return folder
+
+
+@pytest.fixture(name='run_dir')
+def copy_of_the_finished(finished, tmp_path):
+  """The folder of a finished training of 12 steps."""
+  return shutil.copytree(finished, tmp_path / 'run')
+
+
+@functools.cache
 def by_hand(*lengths):
   """Trains to each length in turn, its learning rate that of the length.
 
@@ -67,18 +82,17 @@ def by_hand(*lengths):
 
 
 def test_more_steps_go_on_with_the_optimiser_and_a_schedule_of_their_own(
-  tmp_path,
+  run_dir,
 ):
   _, at_20, at_30 = by_hand(12, 20, 30)
-  fit(tmp_path, 12)
   model = build()
-  done = fit(tmp_path, 20, model=model)
+  done = fit(run_dir, 20, model=model)
   assert done.steps == 20
   assert [row['step'] for row in done.metrics] == [5, 10, 12, 15, 20]
   assert checkpoint.weights_sha256(model) == at_20
   # It is no whole training of 20 steps.
   assert [checkpoint.weights_sha256(model)] != by_hand(20)
-  assert fit(tmp_path, 30, model=(model := build())).steps == 30
+  assert fit(run_dir, 30, model=(model := build())).steps == 30
   assert checkpoint.weights_sha256(model) == at_30
 
 
@@ -87,18 +101,17 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, Killed])
-def test_a_longer_training_that_is_cut_goes_on(error, tmp_path):
+def test_a_longer_training_that_is_cut_goes_on(error, run_dir):
   def stop(step, *_):
     if step == 15:
       raise error
 
-  fit(tmp_path, 12)
   with pytest.raises(error):
-    fit(tmp_path, 30, on_progress=stop)
+    fit(run_dir, 30, on_progress=stop)
   last = {KeyboardInterrupt: 15, Killed: 12}[error]
-  assert checkpoint.last_step(tmp_path / 'checkpoint') == last
+  assert checkpoint.last_step(run_dir / 'checkpoint') == last
   model = build()
-  fit(tmp_path, 30, model=model)
+  fit(run_dir, 30, model=model)
   assert [checkpoint.weights_sha256(model)] == by_hand(12, 30)[1:]
 
 
@@ -144,26 +157,24 @@ def test_the_very_model_does_not_begin_anew_without_its_checkpoints(tmp_path):
     fit(tmp_path, 12, model=model)
 
 
-def test_a_longer_training_says_what_its_own_checkpoint_is(tmp_path):
+def test_a_longer_training_says_what_its_own_checkpoint_is(run_dir):
   def stop(step, *_):
     if step == 15:
       raise KeyboardInterrupt
 
-  fit(tmp_path, 12)
   with pytest.raises(KeyboardInterrupt):
-    fit(tmp_path, 30, on_progress=stop)
+    fit(run_dir, 30, on_progress=stop)
   with pytest.raises(tfp_rd.UserError, match='training with jit_compile='):
-    fit(tmp_path, 30, jit_compile='true')
+    fit(run_dir, 30, jit_compile='true')
 
 
-def test_what_cannot_go_on_leaves_the_folder_as_it_was(tmp_path):
-  fit(tmp_path, 12)
-  before = (tmp_path / 'fit.json').read_bytes()
-  with (tmp_path / 'checkpoint' / 'ckpt-12.index').open('r+b') as f:
+def test_what_cannot_go_on_leaves_the_folder_as_it_was(run_dir):
+  before = (run_dir / 'fit.json').read_bytes()
+  with (run_dir / 'checkpoint' / 'ckpt-12.index').open('r+b') as f:
     f.truncate(9)
   with pytest.raises(tfp_rd.UserError, match='cannot be gone on with'):
-    fit(tmp_path, 20, on_warning=lambda sentence: None)
-  assert (tmp_path / 'fit.json').read_bytes() == before
+    fit(run_dir, 20, on_warning=lambda sentence: None)
+  assert (run_dir / 'fit.json').read_bytes() == before
 
 
 def test_a_batch_beyond_the_images_is_refused():

@@ -136,8 +136,6 @@ def fit(model, num_steps=1):
   return tfp_rd.fit(model, bits(), **how)
 
 
-@pytest.mark.parametrize('marginal', ['normal', 'vamp'])
-@pytest.mark.parametrize('name', CASES)
 def alike(make):
   """Returns three networks of the same weights."""
   nets = [make() for _ in range(3)]

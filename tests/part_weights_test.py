@@ -4,7 +4,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import call, CASES, CHOICES, CONDITIONAL, inputs_of, make, numbers
+from contract import (
+  call,
+  CASES,
+  CHOICES,
+  CONDITIONAL,
+  inputs_of,
+  make,
+  make_anew,
+  numbers,
+)
 from part_cases import CONDITION_SIZE
 
 
@@ -49,7 +58,7 @@ def test_a_condition_has_variables_and_an_effect_only_where_asked_for(name):
 def test_weights_survive_saving(name, tmp_path):
   condition_size = CONDITION_SIZE * CASES[name].has_condition
   options = {'condition_size': condition_size}
-  module, other = (make(name, seed=s, **options) for s in (1, 2))
+  module, other = (make_anew(name, seed=s, **options) for s in (1, 2))
   for v in other.trainable_variables:
     v.assign(v + 0.1)  # Some begin with zeros for every seed.
   expected = numbers(name, call(name, module, (2,), **options))

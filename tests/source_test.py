@@ -155,7 +155,7 @@ def test_a_source_is_read_from_its_repr(given):
   [
     ('noises', "'noises' is no source"),
     ('templates(nose=0.1)', "no field 'nose'"),
-    ('templates(0.1)', 'cannot be read'),
+    ('templates(0.1)', 'without its name; write templates'),
     ('ising(coupling=True)', 'coupling of ising'),
   ],
 )

@@ -2,6 +2,7 @@
 """Training goes on bit for bit, keeps the best, and survives what breaks."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -84,11 +85,19 @@ def test_another_seed_is_another_run(tmp_path):
   )
 
 
-def checkpoints(tmp_path, *names):
-  """Returns the files of those names after a run that was cut at step 8."""
+@pytest.fixture(name='cut_at_8', scope='module')
+def cut_once(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('cut')
   with pytest.raises(Stop):
-    fit(build(seed=1), tmp_path, stop_at=8)
-  return [tmp_path / 'checkpoint' / name for name in names]
+    fit(build(seed=1), folder, stop_at=8)
+  return folder
+
+
+@pytest.fixture(name='checkpoints')
+def copy_of_the_cut(cut_at_8, tmp_path):
+  """Returns files by their names, after a run that was cut at step 8."""
+  shutil.copytree(cut_at_8, tmp_path, dirs_exist_ok=True)
+  return lambda *names: [tmp_path / 'checkpoint' / name for name in names]
 
 
 def owner_of(tmp_path):
@@ -123,9 +132,9 @@ DATA = 'ckpt-{}.data-00000-of-00001'
 @pytest.mark.parametrize('name', [DATA.format(8), 'ckpt-8.index'])
 @pytest.mark.parametrize('content', [b'', b'no checkpoint'])
 def test_of_a_corrupt_checkpoint_the_one_before_is_used(
-  name, content, tmp_path
+  name, content, checkpoints, tmp_path
 ):
-  (path,) = checkpoints(tmp_path, name)
+  (path,) = checkpoints(name)
   assert path.exists()
   path.write_bytes(content)
   step, said = restored(tmp_path)
@@ -134,36 +143,40 @@ def test_of_a_corrupt_checkpoint_the_one_before_is_used(
   assert 'the one before it is used' in said[0]
 
 
-def test_when_all_are_corrupt_training_begins_anew_and_says_so(tmp_path):
-  for path in checkpoints(tmp_path, DATA.format(8), DATA.format(5)):
+def test_when_all_are_corrupt_training_begins_anew_and_says_so(
+  checkpoints, tmp_path
+):
+  for path in checkpoints(DATA.format(8), DATA.format(5)):
     path.write_bytes(b'cut')
   step, said = restored(tmp_path)
   assert step == 0
   assert 'training begins at step 0' in said[-1]
 
 
-def test_a_checkpoint_whose_index_was_never_written_is_none(tmp_path):
-  (path,) = checkpoints(tmp_path, 'ckpt-8.index')
+def test_a_checkpoint_whose_index_was_never_written_is_none(
+  checkpoints, tmp_path
+):
+  (path,) = checkpoints('ckpt-8.index')
   path.unlink()
   assert restored(tmp_path) == (5, [])
 
 
+@pytest.mark.usefixtures('checkpoints')
 def test_the_checkpoint_of_another_model_is_refused_and_left(tmp_path):
-  checkpoints(tmp_path)
   with pytest.raises(errors.HeldBackError, match='another model'):
     restored(tmp_path, build('--v', seed=1))
   assert restored(tmp_path)[0] == 8
 
 
+@pytest.mark.usefixtures('checkpoints')
 def test_a_directory_of_another_training_is_refused(tmp_path):
-  fit(build(seed=1), tmp_path)
   for change in ({'objective': tfp_rd.BetaElbo(beta=3.0)}, {'seed': 1}):
     with pytest.raises(tfp_rd.UserError, match='another training'):
       fit(build(seed=1), tmp_path, **change)
 
 
+@pytest.mark.usefixtures('checkpoints')
 def test_going_on_under_xla_what_was_begun_without_is_refused(tmp_path):
-  checkpoints(tmp_path)
   model = build(seed=1)
   before = [v.numpy() for v in model.variables]
   with pytest.raises(errors.HeldBackError, match='jit_compile=False'):
@@ -220,7 +233,7 @@ def small(**kwargs):
     training=config.TrainingConfig(
       num_steps=4, batch_size=16, validate_every=2
     ),
-    evaluation=config.EvaluationConfig(eval_samples=2, eval_examples=20),
+    evaluation=config.EvaluationConfig(2, 20, 20),
     **kwargs,
   )
 

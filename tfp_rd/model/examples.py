@@ -12,6 +12,9 @@ from tfp_rd.network import initial
 
 __all__ = ['as_array']
 
+# Of a data set whose length TensorFlow does not know.
+_MOST_BYTES = 8 * 2**30
+
 
 def as_array(examples: Any, model: Any, *, name: str = 'images') -> Any:
   """Returns the examples of a `tf.data.Dataset` as one array, others as given.
@@ -56,6 +59,21 @@ def _refuse_pair(examples, name):
     ) from e
 
 
+def _elements(examples, name):
+  """Yields the elements; a data set of unknown length may have no end."""
+  is_known = examples.cardinality() != tf.data.UNKNOWN_CARDINALITY
+  num_bytes = 0
+  for number, element in enumerate(examples.as_numpy_iterator()):
+    num_bytes += np.asarray(element).nbytes
+    if num_bytes > _MOST_BYTES and not is_known:
+      raise errors.UserError(
+        f'{name} is a tf.data.Dataset that has not ended after {number:,} '
+        f'elements, {_MOST_BYTES / 2**30:g} GiB; give a part of it, as in '
+        'dataset.take(1000).'
+      )
+    yield element
+
+
 def _gather(examples, model, name):
   spec = examples.element_spec
   if not isinstance(spec, tf.TensorSpec):
@@ -68,7 +86,7 @@ def _gather(examples, model, name):
       f'{name} is a tf.data.Dataset without end; leave out its repeat(), or '
       'give a part of it, as in dataset.take(1000).'
     )
-  elements = [*examples.as_numpy_iterator()]
+  elements = [*_elements(examples, name)]
   if not elements:
     raise errors.UserError(
       f'{name} is a tf.data.Dataset without elements; give at least one image.'

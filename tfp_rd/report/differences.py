@@ -91,18 +91,22 @@ def _title(part, letter):
 
 
 def _rates(groups):
-  """Returns rates on validation that a line of every group crosses."""
+  """Returns rates on validation that a line of every group crosses.
+
+  They end where the first group has its least D: beyond it more rate is worth
+  nothing there.
+  """
   lows, highs = [], []
   for curves in groups:
-    rates = [
-      point.validation.rate.nats
+    points = [
+      (point.validation.distortion.nats, point.validation.rate.nats)
       for curve in curves
       for line in curve.one_run_lines()
       for point in line
-      if point.validation.rate is not None
+      if None not in (point.validation.rate, point.validation.distortion)
     ]
-    lows.append(min(rates))
-    highs.append(max(rates))
+    lows.append(min(rate for _, rate in points))
+    highs.append(min(points)[1])
   low, high = max(0.0, *lows), min(highs)
   # The ends themselves are points and no mixtures.
   return np.linspace(low, high, _NUM_RATES + 2)[1:-1].tolist()
