@@ -31,11 +31,7 @@ BAD = [
   (['--objective=elbow(beta=1)'], 'elbow', 'beta_elbo'),
   (['--objective=beta_elbo(gamma=1)'], 'gamma', 'beta'),
   (['--objective=beta_elbo(0.5)'], 'without its name', 'beta_elbo(beta=0.5)'),
-  (
-    ['--objective=multi_rate(low)'],
-    'without its name',
-    'multi_rate(beta_min=low)',
-  ),
+  (['--objective=multi_rate(low)'], 'multi_rate(low)', 'cannot be read'),
   (['--objective=beta_elbo(beta=-1)'], 'beta', '-1'),
   (['--objective=__import__("os")'], '__import__', 'objective'),
   (['--latent_size=0'], 'latent_size is 0', 'positive'),

@@ -6,6 +6,7 @@ import re
 import types
 
 import fabrication
+import numpy as np
 import pytest
 
 from tfp_rd import config as config_lib
@@ -123,6 +124,27 @@ def test_a_damaged_configuration_costs_one_run(tmp_path):
   assert found.num_runs == 1
   (sentence,) = found.corrupt
   assert bad.path.name in sentence
+
+
+def test_images_are_of_the_evaluation_that_a_point_was_read_from(tmp_path):
+  run = run_lib.create_run(
+    tmp_path, config_lib.Config(objective='multi_rate()')
+  )
+  fields = point_lib.Point(4.0, 0.1, 10.0, 0.1, -14.0, 0.1, 2, 4).to_dict()
+
+  def finish(betas):
+    rows = np.outer(betas, [1.0, 1.0])
+    arrays = {'beta': betas, 'rate_nats': rows, 'distortion_nats': rows}
+    entries = [fabrication.entry(fields, beta) for beta in betas]
+    fabrication.finish(run, entries, examples=arrays)
+
+  finish([0.1, 1.0])
+  (before,) = collection.load_curves(tmp_path)
+  finish([0.05, 0.1, 1.0])  # Another process adds a point below the others.
+  (now,) = collection.load_curves(tmp_path)
+  assert [point.images.nats() for point in before.points] == [None, None]
+  for point in now.points:
+    np.testing.assert_array_equal(point.images.nats(), point.beta)
 
 
 def test_every_source_has_a_folder_of_its_own():

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from small_curve import CELL, execute
 
-import tfp_rd
 from tfp_rd import config
-from tfp_rd.run import directory, pending, preset, refinement, shared_betas
+from tfp_rd.run import directory, pending, preset, refinement
 from tfp_rd.training import experiment
 from tfp_rd.training import result as result_lib
 
@@ -185,21 +184,3 @@ def test_separate_runs_of_a_preset_ask_for_no_more_points():
   for name in ('separate', 'full'):
     for cell_of_one in preset.PRESETS[name].cells():
       assert cell_of_one.evaluation == config.EvaluationConfig()
-
-
-def test_seeds_of_a_curve_share_their_betas(root):
-  cells = [cell(), dataclasses.replace(cell(), seed=1)]
-  one, two = execute(root, cells[0]), directory.create_run(root, cells[1])
-  shutil.copytree(one.path, two.path, dirs_exist_ok=True)
-  directory.write_config(two)
-  # Another seed's result, with a beta of its own in place of one of these.
-  first, second, *rest = one.result['points']
-  result = {**one.result, 'config': cells[1].to_dict()}
-  result['points'] = [first, {**second, 'beta': 0.06}, *rest]
-  directory.sealed.write_json(two.path / 'result.json', result)
-  asked = shared_betas.with_shared_betas(cells, root)
-  both = set(one.points('test')) | set(two.points('test'))
-  assert [set(c.evaluation.eval_betas) for c in asked] == [both, both]
-  assert pending.pending(asked, root) == asked
-  (curve,) = tfp_rd.load_curves(root)
-  assert {p.beta for p in curve.points} == both - {second['beta'], 0.06}

@@ -182,6 +182,33 @@ def test_the_difference_of_a_part_is_that_of_its_signs():
   assert len(line.get_xdata()) > 20
 
 
+def lines_of_difference(curves):
+  ax = plot.part_differences(curves, 'encoder')
+  return [ln for ln in ax.get_lines() if 'Gaussian' in str(ln.get_label())]
+
+
+def test_the_difference_ends_where_more_rate_is_worth_nothing():
+  turning = curve('---')
+  # On validation D has its least value at the tenth beta.
+  points = [
+    dataclasses.replace(p, validation=_raised(p.validation, 9.0))
+    for p in turning.points[:9]
+  ]
+  turning = dataclasses.replace(turning, points=(*points, *turning.points[9:]))
+  (line,) = lines_of_difference([turning, curve('+--', 0.2)])
+  end = turning.points[9].validation.rate.nats
+  assert end - 1 < max(line.get_xdata()) < end
+  (line,) = lines_of_difference([curve('---'), curve('+--', 0.2)])
+  assert max(line.get_xdata()) > end + 5
+
+
+def test_there_is_no_difference_where_no_rate_is_common():
+  low, high = curve('---'), curve('+--')
+  low = dataclasses.replace(low, points=low.points[20:])
+  high = dataclasses.replace(high, points=high.points[:5])
+  assert lines_of_difference([low, high]) == []
+
+
 def test_a_part_without_lines_on_both_sides_has_its_staircases():
   separate = tfp_rd.curve.from_points('+--', {1.0: point(4.0, 9.0)})
   curves = [curve('---'), separate]

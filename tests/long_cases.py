@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of tests that take seconds, and that `make prove` runs.
 
-Other cases of the same test, or a smaller test beside it, are in `make test`.
+Other cases of the same test are in `make test`, or smaller tests of its parts.
 """
 
 __all__ = ['LONG']

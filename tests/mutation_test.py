@@ -68,8 +68,8 @@ MUTATIONS = (
   Mutation(
     'points measured on training images',
     'training/result.py',
-    '_images(config, data, split),',
-    "_images(config, data, 'train'),",
+    'images[split], split)',
+    "images['train'], split)",
     POINT,
   ),
   Mutation(
@@ -262,7 +262,7 @@ MUTATIONS = (
   Mutation(
     'checkpoints of any training are taken',
     'training/folder.py',
-    "'training/owner': 'of another training; name another directory',",
+    "'training/owner': _OtherTraining,",
     '',
     'damaged_weights_test.py::test_a_run_takes_no_checkpoint_of_another_run',
   ),
@@ -333,6 +333,12 @@ def ends_of_all(request, tmp_path_factory):
       for m in asked
     }
     pool.shutdown(cancel_futures=True)
+
+
+def test_each_edit_has_its_place():
+  for mutation in MUTATIONS:
+    text = (ROOT / 'tfp_rd' / mutation.file).read_text()
+    assert text.count(mutation.old) == 1, mutation.name
 
 
 @pytest.mark.slow

@@ -19,6 +19,12 @@ from tfp_rd import errors
 __all__ = ['Options', 'construct', 'parse', 'read', 'write']
 
 
+# What Python's parser makes of text that is no literal.
+_NO_LITERAL = (
+  *(SyntaxError, ValueError, TypeError, RecursionError, MemoryError),
+)
+
+
 def read(text: str) -> tuple[str, dict[str, Any]]:
   """Reads `name(field=number, ...)` without evaluating anything.
 
@@ -40,7 +46,7 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
       fields = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
       if isinstance(node.func, ast.Name) and None not in fields:
         return node.func.id, fields
-  except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+  except _NO_LITERAL:
     pass
   raise errors.UserError(
     f'{text!r} cannot be read as an objective, a source or a measure; write a '
@@ -77,12 +83,12 @@ def _refuse_unnamed(text, classes):
   """Refuses `name(0.5)`, and says which field that would be."""
   try:
     node = ast.parse(text.strip(), mode='eval').body
-  except (SyntaxError, ValueError, RecursionError, MemoryError):
+    name, args = node.func.id, node.args
+    value = ast.literal_eval(args[0])
+  except (AttributeError, IndexError, *_NO_LITERAL):
     return  # `read` says what it is.
-  name = getattr(getattr(node, 'func', None), 'id', None)
-  if name in classes and node.args:
+  if name in classes and isinstance(value, numbers.Number):
     first = dataclasses.fields(_class(classes[name]))[0].name
-    value = ast.unparse(node.args[0])
     raise errors.UserError(
       f'{text!r} has a value without its name; write {name}({first}={value}).'
     )

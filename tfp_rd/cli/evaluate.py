@@ -183,14 +183,21 @@ def _with_betas(runs, betas, refused):
   """
   kept, left = [], set(betas)
   for run in runs:
-    if not betas or run.config.objective.is_curve:
+    if not betas:
       kept.append(run)
-      left = set()
       continue
     try:
       known = [beta for beta in run.points('test') if beta is not None]
+      _, sentence = evaluated.wanted_betas(run, betas)
     except errors.UserError as e:
       refused.append(str(e))
+      continue
+    if run.config.objective.is_curve:
+      left = set()
+      if sentence:
+        refused.append(sentence)
+      else:
+        kept.append(run)
       continue
     left -= set(known)
     if set(betas) & set(known):

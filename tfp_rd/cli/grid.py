@@ -165,7 +165,8 @@ def _seed(text):
 
 def _train(cells, execution, num_workers, *, report_dir) -> str:
   """Trains what is pending; returns what went wrong, in words."""
-  if not any(shared_betas.passes(cells, execution.run_root)):
+  left, lacking = shared_betas.passes(cells, execution.run_root)
+  if not (left or lacking):
     command.print_error(
       f'all of {len(cells)} runs are finished; nothing was to be done.'
     )
@@ -174,10 +175,11 @@ def _train(cells, execution, num_workers, *, report_dir) -> str:
   training.check_images(cells, execution)
   if report_dir:
     report_command.check_report_dir(report_dir)
-  is_small = cells[0].model.size == 'small'
-  num_workers = num_workers or workers.default_number(is_small=is_small)
+  num_workers = num_workers or workers.default_number(
+    is_small=cells[0].model.size == 'small'
+  )
   with progress_lib.Progress(
-    cells, execution.run_root, num_workers=num_workers
+    cells if left else lacking, execution.run_root, num_workers=num_workers
   ) as progress:
     if num_workers > 1:
       return _train_in_workers(cells, execution, num_workers, progress)
@@ -202,10 +204,8 @@ def _train_here(cells, execution, *, on_wait, **callbacks) -> str:
     )
   for error in diverged.values():
     command.print_error(str(error))
-  if not diverged:
-    return ''
   names = ', '.join(config.name for config in diverged)
-  return f'not done, see above: {names}.'
+  return f'not done, see above: {names}.' if names else ''
 
 
 def _train_in_workers(cells, execution, num_workers, progress) -> str:

@@ -108,8 +108,6 @@ def trainer(
       del num_steps  # The run's configuration has it.
       on_step(run, step, metrics)
 
-    if run.is_done:
-      command.print_error(f'{run.path.name} is evaluated again, not trained.')
     on_begin(run)
     experiment.execute(
       run, execution, on_progress=on_progress, on_warning=command.print_error

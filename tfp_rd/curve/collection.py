@@ -121,7 +121,8 @@ def load_curves(
 
   Returns:
     One curve a family, in the order of the architectures.  Where several seeds
-    trained a whole curve each, it has those betas that all of them have.
+    trained a whole curve each, betas that fewer seeds have than others are left
+    out, and counted in `num_left_out`.
 
   Raises:
     UserError: There is no finished run, or several data sets to choose from.
@@ -187,12 +188,7 @@ def _curve(name, cells, dataset, settings):
   order = sorted(cells, key=_order)
   points = tuple(_average(cells[cell]) for cell in order)
   description = f'{name} on {dataset}, on test unless named otherwise'
-  curve = Curve(name, description, settings, points)
-  shared = {id(point) for line in curve.one_run_lines() for point in line}
-  return dataclasses.replace(
-    curve,
-    points=tuple(p for p in points if not p.is_one_run or id(p) in shared),
-  )
+  return Curve(name, description, settings, points).of_all_seeds()
 
 
 def _order(cell):

@@ -34,12 +34,15 @@ class Curve:
     description: What it is, in words.
     settings: Names of the settings that each point has.
     points: The points.
+    num_left_out: Points of one run that were left out, since other seeds of the
+      run have no point at their beta.
   """
 
   name: str
   description: str
   settings: tuple[str, ...]
   points: tuple[CurvePoint, ...]
+  num_left_out: int = 0
 
   @classmethod
   def from_columns(
@@ -88,7 +91,8 @@ class Curve:
   def one_run_lines(self) -> list[tuple[CurvePoint, ...]]:
     """Returns the points of each run that trained a whole curve, run by run.
 
-    Of several seeds those betas count that all of them have.
+    Where several seeds were averaged, betas that fewer seeds have than others
+    are left out.
     """
     lines = [
       [point for point in points if point.is_one_run]
@@ -100,6 +104,17 @@ class Curve:
       for line, num in zip(lines, most, strict=True)
       if line
     ]
+
+  def of_all_seeds(self) -> 'Curve':
+    """Returns the curve without points of one run that some seeds lack."""
+    shared = {id(point) for line in self.one_run_lines() for point in line}
+    points = tuple(
+      point
+      for point in self.points
+      if not point.is_one_run or id(point) in shared
+    )
+    left_out = len(self.points) - len(points)
+    return dataclasses.replace(self, points=points, num_left_out=left_out)
 
   def of_one_setting(self) -> list['Curve']:
     """Returns a curve for each way in which points were trained.

@@ -76,8 +76,7 @@ def of_run(
 # A figure asks for the points of some dozen runs again and again.
 @functools.lru_cache(maxsize=64)
 def _arrays(run, digest):
-  """Returns rate and distortion of a run, `[2, P, N]`."""
-  del digest  # Another evaluation of the run has another one.
-  arrays = run.examples
+  """Returns rate and distortion of one evaluation of a run, `[2, P, N]`."""
+  arrays = run.examples_of(digest)
   names = ('rate_nats', 'distortion_nats')
   return np.stack([arrays[name].astype(np.float64) for name in names])

@@ -38,6 +38,17 @@ def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
   """
   result = run.result
   try:
+    return _read_points(run, result)
+  except errors.UserError:
+    # Another process may have written a result with more points meanwhile.
+    now = run.result
+    if now['examples_sha256'] == result['examples_sha256']:
+      raise
+    return _read_points(run, now)
+
+
+def _read_points(run, result):
+  try:
     num_pixels = math.prod(result.get('image_shape') or [math.nan])
     points = [_point(run, entry, num_pixels) for entry in result['points']]
     points = [
@@ -50,7 +61,8 @@ def read_points(run: 'run_lib.Run') -> tuple[CurvePoint, ...]:
       return tuple(points)
     names = ('entropy_nats', 'entropy_stderr_nats')
     entropy = Estimate(*(float(result[name]) for name in names))
-    return _with_entropy(points, run, entropy)
+    excesses = _excesses(run, result['examples_sha256'], len(points))
+    return _with_entropy(points, entropy, excesses)
   except (ValueError, KeyError, TypeError, ArithmeticError) as e:
     path = run.path / 'result.json'
     raise errors.UserError(f'{path} is corrupt ({e!r:.80}).') from e
@@ -107,10 +119,10 @@ def _value(fields: dict[str, Any], name: str) -> PointValue:
   return PointValue(float(nats), stderr, status=status)
 
 
-def _with_entropy(points, run, entropy):
+def _with_entropy(points, entropy, excesses):
   """Adds the entropy of the source, and how far each point is above it."""
   compared = []
-  for point, excess in zip(points, _excesses(run, len(points)), strict=True):
+  for point, excess in zip(points, excesses, strict=True):
     error = excess.stderr_nats
     error = None if math.isnan(error) else error
     compared.append(
@@ -126,9 +138,9 @@ def _with_entropy(points, run, entropy):
   return tuple(compared)
 
 
-def _excesses(run, num):
+def _excesses(run, digest, num):
   try:
-    excesses = excess_lib.excesses(run.examples)
+    excesses = excess_lib.excesses(run.examples_of(digest))
     if len(excesses) != num:
       raise ValueError(f'{len(excesses)} points')
     return excesses

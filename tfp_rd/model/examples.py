@@ -13,7 +13,7 @@ from tfp_rd.network import initial
 __all__ = ['as_array']
 
 # Of a data set whose length TensorFlow does not know.
-_MOST_BYTES = 8 * 2**30
+_MOST_BYTES, _MOST_ELEMENTS = 8 * 2**30, 10_000_000
 
 
 def as_array(examples: Any, model: Any, *, name: str = 'images') -> Any:
@@ -61,15 +61,18 @@ def _refuse_pair(examples, name):
 
 def _elements(examples, name):
   """Yields the elements; a data set of unknown length may have no end."""
-  is_known = examples.cardinality() != tf.data.UNKNOWN_CARDINALITY
+  if examples.cardinality() != tf.data.UNKNOWN_CARDINALITY:
+    yield from examples.as_numpy_iterator()
+    return
   num_bytes = 0
   for number, element in enumerate(examples.as_numpy_iterator()):
     num_bytes += np.asarray(element).nbytes
-    if num_bytes > _MOST_BYTES and not is_known:
+    if num_bytes > _MOST_BYTES or number >= _MOST_ELEMENTS:
       raise errors.UserError(
-        f'{name} is a tf.data.Dataset that has not ended after {number:,} '
-        f'elements, {_MOST_BYTES / 2**30:g} GiB; give a part of it, as in '
-        'dataset.take(1000).'
+        f'{name} is a tf.data.Dataset of unknown length that has not ended '
+        f'after {number:,} elements; give a part of it, as in '
+        'dataset.take(1000), or say how long it is by '
+        'tf.data.experimental.assert_cardinality.'
       )
     yield element
 

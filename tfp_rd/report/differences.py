@@ -57,7 +57,10 @@ def draw(ax, signs: 'dict[str, list[Curve]]', part: str) -> None:
     part: `'encoder'`, `'decoder'` or `'marginal'`.
   """
   first, *others = signs
+  ax.axhline(0, color=style.BLACK, lw=0.8, zorder=1)
   rates = _rates(signs.values())
+  if not rates:
+    return
   best = {
     letter: [_best(curves, rate) for rate in rates]
     for letter, curves in signs.items()
@@ -76,7 +79,6 @@ def draw(ax, signs: 'dict[str, list[Curve]]', part: str) -> None:
       rates, nats - errors, nats + errors, color=look.colour, alpha=0.2, lw=0,
       zorder=2,
     )  # fmt: skip
-  ax.axhline(0, color=style.BLACK, lw=0.8, zorder=1)
 
 
 def _gap(one, other, rate):
@@ -93,8 +95,11 @@ def _title(part, letter):
 def _rates(groups):
   """Returns rates on validation that a line of every group crosses.
 
-  They end where the first group has its least D: beyond it more rate is worth
-  nothing there.
+  They end at the least rate at which a group has its least D: beyond it more
+  rate is worth nothing in that group.
+
+  Returns:
+    Nats, rising; none if no rate is crossed by all.
   """
   lows, highs = [], []
   for curves in groups:
@@ -108,6 +113,8 @@ def _rates(groups):
     lows.append(min(rate for _, rate in points))
     highs.append(min(points)[1])
   low, high = max(0.0, *lows), min(highs)
+  if high <= low:
+    return []
   # The ends themselves are points and no mixtures.
   return np.linspace(low, high, _NUM_RATES + 2)[1:-1].tolist()
 

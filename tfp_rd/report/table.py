@@ -103,8 +103,23 @@ def _all_points(curves):
       del columns[name]
   rows = [*zip(*columns.values(), strict=True)]
   table = cell.table_md([*columns], rows, num_left=2)
-  sections = (f'## All points\n\n{_POINTS}', kinds.text(), table)
+  sections = (
+    f'## All points\n\n{_POINTS}',
+    kinds.text(),
+    _left_out(curves),
+    table,
+  )
   return '\n\n'.join(filter(None, sections))
+
+
+def _left_out(curves):
+  """Returns a sentence on points that some seeds of a curve lack."""
+  left_out = {curve.name: curve.num_left_out for curve in curves}
+  listed = ', '.join(f'{n} of `{name}`' for name, n in left_out.items() if n)
+  return listed and (
+    f'Left out, since not all seeds of the curve have their betas: {listed}.  '
+    '`tfp-rd grid` with all seeds in one command evaluates the others there.'
+  )
 
 
 def _numbers(points):

@@ -5,7 +5,7 @@
     metrics.csv    what was measured during training
     checkpoint/    from where it goes on, and the kept weights
     examples.npz   rate and distortion of each test image, in nats
-    result.json    written last and renamed into place: the run is done
+    result.json    renamed into place when a point, or a curve, is evaluated
 
 Every JSON file ends with a digest of the rest; `result.json` also names the
 digests of the other files.  No TensorFlow here: reports read runs with NumPy.
@@ -112,7 +112,10 @@ class Run:
     Raises:
       UserError: The file that the result names is missing or damaged.
     """
-    digest = self.result['examples_sha256']
+    return result_file.read_present_examples(self.path, self.config)
+
+  def examples_of(self, digest: str) -> Mapping[str, np.ndarray]:
+    """Returns such arrays by the digest of their file, as a result names it."""
     return result_file.read_examples(self.path, digest)
 
 
@@ -184,16 +187,9 @@ def runs_below(
     except errors.UserError as e:
       name = os.path.basename(os.path.abspath(file.parent))
       # A file of another program is none of ours.
-      if name.startswith('run_') or _is_sealed(file):
+      if name.startswith('run_') or sealed.is_sealed(file):
         on_refused(str(e))
   return runs
-
-
-def _is_sealed(file):
-  try:
-    return bool(sealed.read_json(file))
-  except (errors.UserError, OSError):
-    return False
 
 
 def create_run(root: atomic_file.Path, config: config_lib.Config) -> Run:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is left to do is what has no result on disk.
+"""What is left to do is what has no result on disk, or lacks points there.
 
 There is no list of jobs: each process takes the next run that no other process
 has locked.  So several processes can share one root, and any of them may be

@@ -20,7 +20,13 @@ from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.run import sealed
 
-__all__ = ['SPLITS', 'check_metrics', 'read_examples', 'read_result']
+__all__ = [
+  'SPLITS',
+  'check_metrics',
+  'read_examples',
+  'read_present_examples',
+  'read_result',
+]
 
 SPLITS = ('train', 'validation', 'test')
 
@@ -98,6 +104,33 @@ def read_examples(
     raise errors.UserError(
       f'{folder / "examples.npz"} is corrupt ({e!s:.80}).'
     ) from e
+
+
+def read_present_examples(
+  folder: pathlib.Path, config: config_lib.Config
+) -> Mapping[str, np.ndarray]:
+  """Reads the arrays of the present result.
+
+  Another process may write a result with more points in between.
+
+  Args:
+    folder: The run's directory.
+    config: What the run is.
+
+  Returns:
+    As `read_examples`.
+
+  Raises:
+    UserError: As `read_result` and `read_examples`.
+  """
+  digest = read_result(folder, config)['examples_sha256']
+  try:
+    return read_examples(folder, digest)
+  except errors.UserError:
+    now = read_result(folder, config)['examples_sha256']
+    if now == digest:
+      raise
+    return read_examples(folder, now)
 
 
 def check_metrics(folder: pathlib.Path, digest: Optional[str]) -> None:

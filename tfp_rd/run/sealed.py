@@ -17,6 +17,7 @@ from tfp_rd.run import atomic_file
 __all__ = [
   'KEY',
   'digest',
+  'is_sealed',
   'parse',
   'read_bytes',
   'read_json',
@@ -79,6 +80,14 @@ def read_json(path: atomic_file.Path) -> dict[str, Any]:
     HeldBackError: The file is there and cannot be read.
   """
   return parse(read_bytes(path), path)
+
+
+def is_sealed(path: atomic_file.Path) -> bool:
+  """Whether a file is one that `write_json` wrote, and holds something."""
+  try:
+    return bool(read_json(path))
+  except (errors.UserError, OSError):
+    return False
 
 
 def read_bytes(path: atomic_file.Path) -> bytes:

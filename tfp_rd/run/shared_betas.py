@@ -7,6 +7,7 @@ TensorFlow here.
 """
 
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Union
 
 from tfp_rd import config as config_lib
+from tfp_rd import errors
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import pending
 
@@ -43,27 +45,41 @@ def with_shared_betas(
     run_root: The folder that holds one folder a run.
 
   Returns:
-    The cells in order.  A finished curve that is there under several seeds is
-    asked for the betas of all that are finished; the others are as they were.
+    The cells in order.  A finished curve with weights is asked for the betas
+    of every result of that curve below the folder, whatever its seed; the other
+    cells are as they were.
   """
-  betas = collections.defaultdict(dict)
-  for cell in cells:
-    run = run_lib.Run(pathlib.Path(run_root) / cell.name, cell)
-    if cell.objective.is_curve and run.has_weights and pending.is_finished(run):
-      betas[_without_seed(cell)][cell] = {*run.points('test')}
-  return [_asked(cell, betas[_without_seed(cell)]) for cell in cells]
+  betas = _betas_below(run_root) if any(map(_is_curve, cells)) else {}
+  return [_asked(cell, run_root, betas.get(_key(cell), ())) for cell in cells]
 
 
-def _without_seed(cell):
-  return dataclasses.replace(cell, seed=0)
+def _betas_below(run_root):
+  """Returns the betas of each curve under all of its seeds."""
+  betas = collections.defaultdict(set)
+  if not pathlib.Path(run_root).is_dir():
+    return betas
+  for run in run_lib.runs_below(run_root, on_refused=lambda sentence: None):
+    if run.is_done and _is_curve(run.config):
+      with contextlib.suppress(errors.UserError):
+        betas[_key(run.config)].update(run.points('test'))
+  return betas
 
 
-def _asked(cell, betas):
+def _is_curve(config):
+  return config.objective.is_curve
+
+
+def _key(config):
+  """Returns what a run is but for its seed."""
+  return dataclasses.replace(config, seed=0).digest
+
+
+def _asked(cell, run_root, betas):
   """Returns a cell with the betas of all seeds, where its own are fewer."""
-  union = set().union(*betas.values())
-  if betas.get(cell, union) == union:
+  run = run_lib.Run(pathlib.Path(run_root) / cell.name, cell)
+  if not (betas and run.has_weights and pending.is_finished(run)):
     return cell
-  evaluation = dataclasses.replace(
-    cell.evaluation, eval_betas=tuple(sorted(union))
-  )
+  if set(betas) <= set(run.points('test')):
+    return cell
+  evaluation = dataclasses.replace(cell.evaluation, eval_betas=tuple(betas))
   return dataclasses.replace(cell, evaluation=evaluation)

@@ -83,7 +83,7 @@ class Checkpoints:
       Its step; `None`, with all variables as they were, if there is none.
 
     Raises:
-      HeldBackError: One is of another model, or unreadable, or not the `same`.
+      HeldBackError: One is of another model, or may not be read; or as `same`.
     """
     steps = _steps(self._folder)
     while steps:

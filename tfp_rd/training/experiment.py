@@ -32,7 +32,8 @@ def execute(
     run: Made by `tfp_rd.run.directory.create_run`.
     execution: Folders, checkpoints and compilation.
     on_progress: Called with the step, the number of steps and the metrics.
-    on_warning: Called with a sentence when a checkpoint cannot be read.
+    on_warning: Called with a sentence when a checkpoint cannot be read, or a
+      run that has its result is evaluated further.
 
   Returns:
     The content of `result.json`, written last.
@@ -49,7 +50,7 @@ def execute(
   data = _load_data(config.data, execution.data_dir)
   with run_lib.lock(run):
     if run.is_done:
-      return _evaluate_again(run, data)
+      return _evaluate_again(run, data, on_warning)
     program = _program(config, execution, data)
     origin = ancestry.start(run, program) if config.parent else None
     state, _ = trainer.train(
@@ -140,10 +141,11 @@ def _refuse_without_weights(run):
     )
 
 
-def _evaluate_again(run, data):
-  """Adds to a finished run what its configuration asks and it has not."""
+def _evaluate_again(run, data, on_warning):
+  """Adds to a run with a result what its configuration asks and it has not."""
   if evaluated.satisfies(run, run.config.evaluation):
     return run.result
+  on_warning(f'{run.path.name} is evaluated further, not trained.')
   provenance.check_images(run, provenance.digest_of_splits(data))
   return result_lib.extend(run, _restore(run), data)
 

@@ -20,8 +20,8 @@ def write(run, state, data) -> Mapping[str, Any]:
 
   A curve has a point at each of its betas, and between them where its rate
   jumps, as many as its configuration allows.  The result is written when all
-  of its betas have a point, and again with each point between them: a stop
-  loses the point at work and no other.
+  of its betas have a point, and again with each point between them: from then
+  on a stop loses one point.
 
   Args:
     run: The run; its `result.json` is written last.
@@ -80,6 +80,9 @@ def extend(run, model, data) -> Mapping[str, Any]:
   known = {point.entry['beta'] for point in kept}
   there = [*run.points('test')]
   missing = evaluated.missing(run, wanted)
+  if missing:
+    # Asked for all of these from the start, a run has the same points.
+    evaluation = dataclasses.replace(evaluation, eval_betas=(*there, *missing))
   run = run_lib.Run(run.path, _with(run.config, evaluation))
   images = published.Images(run.config, data)
   about = {
@@ -94,15 +97,10 @@ def extend(run, model, data) -> Mapping[str, Any]:
     kept=kept,
     found_beta=before['points'][0].get('found_beta'),
   ):
-    betas = tuple(point.entry['beta'] for point in points)
-    if not {*there} <= {*betas}:
-      continue
-    if missing:
-      # Asked for all of these from the start, a run has the same points.
-      evaluation = dataclasses.replace(evaluation, eval_betas=betas)
-    run = run_lib.Run(run.path, _with(run.config, evaluation))
-    run_lib.write_config(run)
-    published.publish(run, points, images, about)
+    # No point that is there is lost meanwhile.
+    if {*there} <= {point.entry['beta'] for point in points}:
+      run_lib.write_config(run)
+      published.publish(run, points, images, about)
   return run.result
 
 
@@ -121,9 +119,10 @@ def _with(config, evaluation):
 def _evaluate(
   run, model, images, betas, *, found_beta, kept=()
 ) -> Iterator[list[published.Evaluated]]:
-  """Yields the points that are kept with one more, and one more, each time.
+  """Evaluates the points at `betas`, then those between them.
 
-  The others are those at `betas`, and those between.
+  Yields all points, those that are kept among them, after each evaluation; it
+  is the same list, which grows.
   """
   price = {} if found_beta is None else {'found_beta': float(found_beta)}
   if not all(map(math.isfinite, price.values())):
