@@ -11,15 +11,12 @@ import difflib
 import hashlib
 import importlib
 import pathlib
-from typing import NamedTuple, Optional, TYPE_CHECKING, Union
+from typing import NamedTuple, Optional, Union
 
 from tfp_rd import errors, record_text
 from tfp_rd import source as source_lib
-from tfp_rd.dataset import checks, images
+from tfp_rd.dataset import checks, images, settings
 from tfp_rd.dataset.images import binarize, Dataset
-
-if TYPE_CHECKING:
-  from tfp_rd.config import DataConfig
 
 __all__ = [
   'Dataset',
@@ -104,7 +101,9 @@ def short(name: str) -> str:
   return record_text.write(source_lib.parse(name), only_changed=True)
 
 
-def load(data: Union['DataConfig', str], *, data_dir: str = '') -> Dataset:
+def load(
+  data: Union[settings.DataSettings, str], *, data_dir: str = ''
+) -> Dataset:
   """Loads, checks and binarises a data set.
 
   Args:
@@ -175,7 +174,7 @@ def fingerprint_if_any(path_or_name: str) -> str:
     return ''  # The error is raised when the images are loaded.
 
 
-def traits(data: 'DataConfig') -> images.Traits:
+def traits(data: settings.DataSettings) -> images.Traits:
   """Returns what is known of a set without its images.
 
   Args:
