@@ -12,10 +12,11 @@ import pytest
 from tfp_rd import config as config_lib
 from tfp_rd import point as point_lib
 from tfp_rd import source
-from tfp_rd.curve import collection
+from tfp_rd.curve import collection, row
 from tfp_rd.curve.curve import Curve
 from tfp_rd.report import report, table
 from tfp_rd.run import directory as run_lib
+from tfp_rd.run import result_file
 
 
 def fabricate(root, objective='beta_elbo(beta=1.0)', *, result=None, **fields):
@@ -145,6 +146,39 @@ def test_images_are_of_the_evaluation_that_a_point_was_read_from(tmp_path):
   assert [point.images.nats() for point in before.points] == [None, None]
   for point in now.points:
     np.testing.assert_array_equal(point.images.nats(), point.beta)
+
+
+def test_a_reader_that_meets_a_new_result_reads_again(tmp_path, monkeypatch):
+  run = run_lib.create_run(
+    tmp_path, config_lib.Config(objective='multi_rate()')
+  )
+  fields = point_lib.Point(4.0, 0.1, 10.0, 0.1, -14.0, 0.1, 2, 4).to_dict()
+
+  def finish(betas):
+    rows = np.outer(betas, [1.0, 2.0])
+    arrays = {'beta': betas, 'rate_nats': rows, 'distortion_nats': rows}
+    fabrication.finish(
+      run,
+      [fabrication.entry(fields, beta) for beta in betas],
+      examples={**arrays, 'log_prob_nats': np.array([-1.0, -2.0])},
+      entropy_nats=1.5,
+      entropy_stderr_nats=0.0,
+    )
+
+  finish([0.1, 1.0])
+  old, read = run.result, result_file.read_result
+  finish([0.05, 0.1, 1.0])
+  answers = []
+  monkeypatch.setattr(
+    result_file,
+    'read_result',
+    lambda *args: answers.pop() if answers else read(*args),
+  )
+  answers.append(old)
+  assert run.examples['rate_nats'].shape == (3, 2)
+  answers.append(old)
+  assert [point.beta for point in row.read_points(run)] == [0.05, 0.1, 1.0]
+  assert not answers
 
 
 def test_every_source_has_a_folder_of_its_own():
