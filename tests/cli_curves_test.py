@@ -62,6 +62,30 @@ def test_a_cap_does_not_lengthen_a_curve(call, trainer):
   assert curve.training.num_steps == 1700
 
 
+def test_a_preset_has_curves_and_runs_of_one_beta(call, trainer):
+  found = curves(call, '--preset=mnist', '--fake_data', '--max_steps=20')
+  separate, curve = sorted(found, key=lambda c: c.objective.is_curve)
+  assert separate.objective.beta == 1.0
+  assert curve.objective.num_groups == 4
+  assert {c.training.num_steps for c in found} == {20}
+  assert {c.evaluation.eval_examples for c in found} == {5000}
+
+
+def test_flags_change_the_curves_of_such_a_preset_alone(call, trainer):
+  argv = ('--preset=mnist', '--fake_data')
+  found = curves(call, *argv, '--beta_min=0.1', '--batch_size=6')
+  assert {repr(c.objective) for c in found} == {
+    'multi_rate(beta_min=0.1, num_groups=3, weight_power=0.15)',
+    'beta_elbo(beta=1.0)',
+  }
+
+
+def test_such_a_preset_can_be_without_curves(call, trainer):
+  argv = ('--preset=mnist', '--fake_data', '--one_run_curves=false')
+  (alone,) = curves(call, *argv, '--betas=0.5')
+  assert alone.objective.beta == 0.5
+
+
 def test_betas_of_a_preset_that_are_not_on_the_curve_are_left_out(
   call, trainer
 ):

@@ -65,6 +65,7 @@ def test_only_what_is_an_axis_differs_from_the_base(small):
     ('quick', 12, {400}, 128, 'digits'),
     ('plane', 12, {1600, 1700}, 128, 'digits'),
     ('separate', 48, {3000}, 128, 'digits'),
+    ('mnist', 24, {3000, 6000}, 128, 'binarized_mnist'),
     ('full', 180, {100_000}, 100, 'binarized_mnist'),
   ],
 )
@@ -79,6 +80,17 @@ def test_presets_are_what_they_promise(
   assert {c.training.num_steps for c in cells} == num_steps
   assert {c.training.batch_size for c in cells} == {batch_size}
   assert {c.data.dataset for c in cells} == {dataset}
+
+
+def test_on_mnist_each_family_has_a_curve_and_a_run_at_beta_1():
+  cells = preset.PRESETS['mnist'].cells()
+  for curve, separate in zip(cells[::2], cells[1::2], strict=True):
+    assert curve.model == separate.model
+    assert curve.objective.is_curve
+    assert curve.objective.num_groups == 4
+    assert separate.objective == objective.parse('beta_elbo(beta=1)')
+    num_steps = 6000 if curve.model.architecture[1] == '-' else 3000
+    assert curve.training.num_steps == separate.training.num_steps == num_steps
 
 
 def test_the_full_preset_is_200_epochs_of_the_paper_s_optimiser():
@@ -255,4 +267,16 @@ def test_an_objective_without_fields_gets_the_weight_of_its_decoder():
 
 def test_a_misspelt_change_of_curves_is_refused():
   with pytest.raises(TypeError, match='num_stepz'):
-    grid.CurveChanges(num_stepz=3)
+    grid.Changes(num_stepz=3)
+
+
+def test_runs_of_one_beta_have_changes_of_their_own():
+  separate = grid.Grid(
+    objectives=('multi_rate()', 'beta_elbo(beta=1)'),
+    separate_changes={'-': grid.Changes(num_steps=7)},
+    curve_changes={'-': grid.Changes(num_steps=5)},
+    architectures=('---', '-+-'),
+  )
+  usual = config.TrainingConfig().num_steps
+  steps = [cell.training.num_steps for cell in separate.cells()]
+  assert steps == [5, 7, usual, usual]

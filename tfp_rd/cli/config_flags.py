@@ -30,6 +30,7 @@ __all__ = [
   'read',
   'read_execution',
   'run_root',
+  'seed',
 ]
 
 Record = TypeVar('Record')
@@ -182,6 +183,18 @@ def beta(text: str) -> float:
       f'beta is {text}; it must be a positive, finite number.'
     )
   return number
+
+
+def seed(text: str) -> int:
+  """Reads a seed.
+
+  Raises:
+    UserError: It is not an integer.
+  """
+  try:
+    return int(text)
+  except ValueError as e:
+    raise errors.UserError(f'seed {text!r} is not an integer.') from e
 
 
 def _value(flag_values, name, kind):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a preset changes for its curves, beside the flags that were given."""
+"""What a preset changes for runs of a decoder, beside the flags given."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from absl import flags
 
@@ -15,30 +16,32 @@ def changes(
   flag_values: flags.FlagValues,
   grid: grid_lib.Grid,
   base: config_lib.Config,
-) -> dict[str, grid_lib.CurveChanges]:
-  """Returns what the preset changes for curves, less what flags say instead.
+  of_each: Mapping[str, grid_lib.Changes],
+) -> dict[str, grid_lib.Changes]:
+  """Returns what the preset changes, less what flags say instead.
 
   Args:
     flag_values: Holds the flags of `tfp-rd grid`.
     grid: The preset.
     base: Its base with the flags read.
+    of_each: The preset's `curve_changes` or `separate_changes`.
 
   Returns:
-    By the sign of a decoder, as `Grid.curve_changes`.
+    By the sign of a decoder, as `of_each`.
   """
   if flag_values['objective'].present:
     return {}
   if (base.data, base.model.size) != (grid.base.data, grid.base.model.size):
     # The weight of the loss goes with the decoder, whatever the images are.
     return {
-      decoder: grid_lib.CurveChanges(weight_power=each.weight_power)
-      for decoder, each in grid.curve_changes.items()
+      decoder: grid_lib.Changes(weight_power=each.weight_power)
+      for decoder, each in of_each.items()
     }
   names = ('num_steps', 'dropout', 'eval_train_examples', 'eval_samples')
   given = [name for name in names if flag_values[name].present]
   return {
     decoder: _capped(each.without(given), flag_values.max_steps)
-    for decoder, each in grid.curve_changes.items()
+    for decoder, each in of_each.items()
   }
 
 

@@ -5,6 +5,7 @@
 curves are drawn.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from absl import flags
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 _SEPARATE_BETAS = (0.1, 0.3, 1.0, 3.0)
-# As a curve has it unless the batch forbids.
-_NUM_GROUPS = 8
 
 
 def define(flag_values: flags.FlagValues) -> None:
@@ -103,7 +102,8 @@ def read(
       'inside it.'
     )
   if not given and _is_one_run(flag_values, default):
-    return (_curve(flag_values, batch_size),)
+    curve = _curve(flag_values, default, batch_size)
+    return (curve, *_beside_curves(default))
   if _given(flag_values, 'beta_min', 'beta_max'):
     raise errors.UserError(
       '--beta_min and --beta_max are the range of a curve of one run; add '
@@ -198,7 +198,14 @@ def _is_one_run(flag_values, default):
   return said[0] if said else any(o.is_curve for o in default)
 
 
-def _curve(flag_values, batch_size):
+def _beside_curves(default):
+  """Returns the separate runs of a preset that has curves, too."""
+  separate = [o for o in default if not o.is_curve]
+  return separate if len(separate) < len(default) else []
+
+
+def _curve(flag_values, default, batch_size):
+  usual = next((o for o in default if o.is_curve), multi_rate.MultiRate())
   if _given(flag_values, 'kl_annealing_steps'):
     raise errors.UserError(
       'a curve of one run has no --kl_annealing_steps; leave that out, or say '
@@ -209,11 +216,10 @@ def _curve(flag_values, batch_size):
     for name in ('beta_min', 'beta_max')
     if _given(flag_values, name)
   }
-  if batch_size % _NUM_GROUPS:
-    # The most groups that divide the batch.
-    sizes = range(1, _NUM_GROUPS)
-    given['num_groups'] = max(n for n in sizes if batch_size % n == 0)
-  return multi_rate.MultiRate(**given)
+  # The most groups that divide the batch.
+  sizes = range(1, usual.num_groups + 1)
+  given['num_groups'] = max(n for n in sizes if batch_size % n == 0)
+  return dataclasses.replace(usual, **given)
 
 
 def _betas_of(default):

@@ -16,7 +16,7 @@ from tfp_rd import objective as objective_lib
 from tfp_rd.objective.beta_elbo import BetaElbo
 from tfp_rd.objective.objective import Objective
 
-__all__ = ['beta_elbos', 'CurveChanges', 'Grid']
+__all__ = ['beta_elbos', 'Changes', 'Grid']
 
 
 def beta_elbos(
@@ -34,8 +34,8 @@ def beta_elbos(
 
 
 @dataclasses.dataclass(frozen=True)
-class CurveChanges:
-  """Fields in which curves of one decoder differ from the base.
+class Changes:
+  """Fields in which runs of one decoder differ from the base.
 
   `None` leaves a field as it is in the base.
 
@@ -53,7 +53,7 @@ class CurveChanges:
   eval_train_examples: Optional[int] = None
   weight_power: Optional[float] = None
 
-  def without(self, names: Collection[str]) -> 'CurveChanges':
+  def without(self, names: Collection[str]) -> 'Changes':
     """Returns the changes but for those of some fields."""
     return dataclasses.replace(self, **dict.fromkeys(names))
 
@@ -85,6 +85,7 @@ class Grid:
     seeds: Integers.
     curve_changes: By the sign of the decoder, what its curves have other than
       the base.
+    separate_changes: Likewise, what its runs of one beta have.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
 
@@ -96,7 +97,8 @@ class Grid:
   architectures: tuple[str, ...] = tuple(map(str, architecture_lib.PAPER))
   objectives: tuple[Objective, ...] = beta_elbos((0.1, 0.3, 1, 3))
   seeds: tuple[int, ...] = (0,)
-  curve_changes: Mapping[str, CurveChanges] = dataclasses.field(
+  curve_changes: Mapping[str, Changes] = dataclasses.field(default_factory=dict)
+  separate_changes: Mapping[str, Changes] = dataclasses.field(
     default_factory=dict
   )
   warm_start: str = ''
@@ -111,25 +113,29 @@ class Grid:
         raise errors.UserError(
           f'objectives hold {value!r:.80}; give objectives, or their texts.'
         )
-    for sign, value in self.curve_changes.items():
-      if not isinstance(value, CurveChanges):
-        raise errors.UserError(
-          f'curve_changes of {sign!r} is {value!r:.80}; give CurveChanges.'
-        )
+    self._check_changes('curve_changes')
+    self._check_changes('separate_changes')
     field.set_field(self, 'objectives', tuple(objectives))
     field.check_choice(self, 'warm_start', ('', 'up', 'down'))
-    known = [sign.letter for sign in architecture_lib.SIGNS['decoder']]
-    unknown = sorted(set(self.curve_changes) - set(known))
-    if unknown:
-      raise errors.UserError(
-        f'curve_changes has {unknown[0]!r}; its keys are signs of decoders: '
-        f'{", ".join(known)}.'
-      )
     if self.warm_start and None in [o.beta for o in objectives]:
       raise errors.UserError(
         'warm_start is for separate runs of a beta_elbo that differ in beta '
         'alone; give objectives with a beta.'
       )
+
+  def _check_changes(self, name):
+    changes = getattr(self, name)
+    known = [sign.letter for sign in architecture_lib.SIGNS['decoder']]
+    for sign, value in changes.items():
+      if not isinstance(value, Changes):
+        raise errors.UserError(
+          f'{name} of {sign!r} is {value!r:.80}; give Changes.'
+        )
+      if sign not in known:
+        raise errors.UserError(
+          f'{name} has {sign!r}; its keys are signs of decoders: '
+          f'{", ".join(known)}.'
+        )
 
   def cells(self) -> tuple[config_lib.Config, ...]:
     """Returns the runs, in the order in which they are best done.
@@ -178,9 +184,10 @@ class Grid:
       objective=objective,
       seed=seed,
     )
-    if not objective.is_curve or decoder not in self.curve_changes:
-      return config
-    return self.curve_changes[decoder].apply(config)
+    changes = self.curve_changes
+    if not objective.is_curve:
+      changes = self.separate_changes
+    return changes.get(decoder, Changes()).apply(config)
 
 
 def _changed(record, changes):
