@@ -8,7 +8,7 @@ from command_line import DEFAULT, only_run, POINT
 from tfp_rd.cli import (
   point_table,
 )
-from tfp_rd.cli import sample as sample_command
+from tfp_rd.report import image_sheet
 from tfp_rd.run import directory
 
 
@@ -47,7 +47,7 @@ def test_sample_refuses_a_file_that_it_cannot_write(call, trainer, output):
 
 def test_a_page_holds_every_image_once():
   images = np.random.RandomState(0).rand(2, 3, 4, 5, 1)
-  page = sample_command._page(images)
+  page = image_sheet.sheet(images)
   kept = page[~np.isnan(page)]
   np.testing.assert_array_equal(np.sort(kept), np.sort(images.ravel()))
   np.testing.assert_array_equal(page[:4, :5], images[0, 0, ..., 0])

@@ -5,6 +5,7 @@
     metrics.csv    what was measured during training
     checkpoint/    from where it goes on, and the kept weights
     examples.npz   rate and distortion of each test image, in nats
+    pictures.npz   what it reconstructs and generates, at its given betas
     result.json    renamed into place when a point, or a curve, is evaluated
 
 Every JSON file ends with a digest of the rest; `result.json` also names the

@@ -3,16 +3,16 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional
 
 from tfp_rd.model import evaluation, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated, refinement, result_file
-from tfp_rd.training import checkpoint, provenance, published
+from tfp_rd.training import checkpoint, kept_pictures, provenance, published
 
-__all__ = ['extend', 'write']
+__all__ = ['extend', 'given_betas', 'write']
 
 
 def write(run, state, data) -> Mapping[str, Any]:
@@ -40,15 +40,14 @@ def write(run, state, data) -> Mapping[str, Any]:
   checkpoint.write_weights(
     model, run.path / 'checkpoint' / 'kept', players=players.brought
   )
-  betas = [run.config.beta]
-  if run.config.objective.is_curve:
-    betas = run.config.evaluation.eval_betas or run.config.objective.betas()
+  betas = given_betas(run.config)
   found_beta = run.config.objective.found_beta(players.held)
   images = published.Images(run.config, data)
   about = {
     **provenance.about_training(run, state, data),
     **_about_evaluation(images),
   }
+  kept_pictures.keep(run, model, data, betas)
   for points in _evaluate(run, model, images, betas, found_beta=found_beta):
     if len(points) >= len(betas):
       published.publish(run, points, images, about)
@@ -83,6 +82,7 @@ def extend(run, model, data) -> Mapping[str, Any]:
   if missing:
     # Asked for all of these from the start, a run has the same points.
     evaluation = dataclasses.replace(evaluation, eval_betas=(*there, *missing))
+  kept_pictures.keep(run, model, data, given_betas(run.config))
   run = run_lib.Run(run.path, _with(run.config, evaluation))
   images = published.Images(run.config, data)
   about = {
@@ -102,6 +102,13 @@ def extend(run, model, data) -> Mapping[str, Any]:
       run_lib.write_config(run)
       published.publish(run, points, images, about)
   return run.result
+
+
+def given_betas(config) -> Sequence[Optional[float]]:
+  """Returns the betas of a run, without those that are found between them."""
+  if not config.objective.is_curve:
+    return (config.beta,)
+  return config.evaluation.eval_betas or config.objective.betas()
 
 
 def _about_evaluation(images):

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures that a run keeps: drawn at its given betas, beside its result."""
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+
+from tfp_rd import errors
+from tfp_rd.model import draw_images, movable_model
+from tfp_rd.run import pictures
+from tfp_rd.training import checkpoint
+
+__all__ = ['NUM_IMAGES', 'chosen_images', 'keep']
+
+NUM_IMAGES = 12
+_NUM_RECONSTRUCTIONS = 2
+_NUM_GENERATIONS = 24
+
+
+def chosen_images(
+  images: np.ndarray, *, num_images: int, seed: int
+) -> np.ndarray:
+  """Returns some test images, the first of a random order.
+
+  Args:
+    images: `[N, ...]`; some test files are sorted by class.
+    num_images: How many.
+    seed: Of the order.
+  """
+  order = np.random.RandomState(seed % 2**32).permutation(len(images))
+  return images[order[:num_images]]
+
+
+def keep(
+  run: Any,
+  model: Any,
+  data: Any,
+  betas: Sequence[Optional[float]],
+) -> None:
+  """Draws pictures at betas and writes them into a run's directory.
+
+  What is there of the same weights stays.
+
+  Args:
+    run: The run.
+    model: Its model, or its `ConditionalModel`, with the kept weights.
+    data: Its `Dataset`.
+    betas: Where to draw; `None` for a run without beta.
+
+  Raises:
+    OSError: The file cannot be written.
+  """
+  weights_sha256 = checkpoint.weights_sha256(model)
+  seed, drawn = run.config.seed, _known(run, weights_sha256)
+  missing = [beta for beta in betas if beta not in drawn]
+  if not missing:
+    return
+  images = chosen_images(data.test, num_images=NUM_IMAGES, seed=seed)
+  movable = movable_model.MovableModel(model)
+  painter = draw_images.Painter(movable.to(missing[0]))
+  for beta in missing:
+    movable.to(beta)
+    drawn[beta] = _draw(painter, images, seed)
+  pictures.write(run, drawn, seed=seed, weights_sha256=weights_sha256)
+
+
+def _known(run, weights_sha256):
+  """Returns the pictures that these weights have drawn and that are whole."""
+  try:
+    return dict(pictures.read_of_weights(run, weights_sha256))
+  except errors.UserError:
+    return {}
+
+
+def _draw(painter, images, seed):
+  num = len(images)
+  reconstructions = painter.reconstructions(
+    images, num_rows=_NUM_RECONSTRUCTIONS, seed=seed
+  )
+  generations = painter.generations(
+    num_images=num, num_rows=-(-_NUM_GENERATIONS // num), seed=seed
+  )
+  flat = generations.reshape([-1, *generations.shape[2:]])[:_NUM_GENERATIONS]
+  return pictures.Pictures(
+    *(array[..., 0] > 0.5 for array in (images, reconstructions, flat))
+  )
