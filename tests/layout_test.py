@@ -28,7 +28,7 @@ PARTS = ('encoder', 'marginal', 'decoder')
 HEAVY = {'tensorflow', 'tensorflow_probability', 'keras', 'tf_keras'}
 # Of these folders, and of the root, every module loads without TensorFlow.
 LIGHT_FOLDERS = (
-  *('cli', 'curve', 'information', 'objective', 'report', 'run'),
+  *('claim', 'cli', 'curve', 'information', 'objective', 'report', 'run'),
   'source',
 )
 HEAVY_IN_ROOT = ('tfp_rd.agreement', 'tfp_rd.rate_distortion')
@@ -41,7 +41,8 @@ ROOT_FILES = {
 # Which folders a folder may import: its own line, and what that line reaches.
 FOLDER_ARROWS = {
   '__main__': {'cli'},
-  'cli': {'report', 'measure', 'toy', 'training', 'dataset'},
+  'cli': {'claim', 'report', 'measure', 'toy', 'training', 'dataset'},
+  'claim': {'report', 'dataset'},
   'report': {'curve', 'source'},
   'curve': {'run'},
   'run': {'architecture', 'config'},

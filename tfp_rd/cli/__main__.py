@@ -20,6 +20,7 @@ _COMMANDS = {
   'evaluate': 'rate, distortion, -ELBO and other measures of trained models',
   'report': 'figures and tables of finished runs, without TensorFlow',
   'sample': 'reconstructions and generations of a run, as a picture',
+  'claims': "the paper's thirteen claims, each checked on finished runs",
   'toy': "the paper's toy world, every number by enumeration",
 }
 

@@ -7,6 +7,7 @@ No TensorFlow here.
 import collections
 import dataclasses
 import functools
+import itertools
 import operator
 import pathlib
 import warnings
@@ -66,14 +67,14 @@ class Collection(NamedTuple):
     return sum(map(len, self.runs.values()))
 
 
-def collect(root: atomic_file.Path) -> Collection:
-  """Reads every finished run below `root`; unfinished ones are passed over.
+def collect(*roots: atomic_file.Path) -> Collection:
+  """Reads every finished run below folders; unfinished ones are passed over.
 
   A user's file counts by its content: runs on copies of it are of one data set.
   A run that cannot be read costs nothing but its own points.
 
   Args:
-    root: A folder with runs at any depth.
+    *roots: Folders with runs at any depth.
 
   Returns:
     The curves of each data set, and what could not be read.
@@ -82,7 +83,8 @@ def collect(root: atomic_file.Path) -> Collection:
     UserError: There is no such folder.
   """
   entries, corrupt = {}, []
-  for run in run_lib.runs_below(root, on_refused=corrupt.append):
+  runs = (run_lib.runs_below(r, on_refused=corrupt.append) for r in roots)
+  for run in itertools.chain.from_iterable(runs):
     if not run.is_done:
       continue
     try:

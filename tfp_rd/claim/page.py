@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claims as a page of Markdown: a table, then each with its numbers."""
+
+from collections.abc import Sequence
+
+from tfp_rd.claim.claim import Claim, Verdict
+from tfp_rd.report import cell
+
+__all__ = ['page_md']
+
+_TITLE = """\
+# The paper's claims
+
+The claims of "Fixing a Broken ELBO" (Alemi et al., ICML 2018) that a
+reproduction can check: the paper's numbers, ours, and a verdict by a rule that
+was fixed before the models were trained. Numbers are nats on test, each with
+its standard error over images."""
+
+
+def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
+  """Returns the page.
+
+  Args:
+    judged: Claims with their verdicts, in their order.
+  """
+  rows = [
+    (
+      f'[{claim.number}](#claim-{claim.number})',
+      claim.statement,
+      verdict.status,
+    )
+    for claim, verdict in judged
+  ]
+  table = cell.table_md(('', 'claim', 'verdict'), rows, num_left=3)
+  sections = [_section(*pair) for pair in judged]
+  return '\n\n'.join([_TITLE, table, *sections]) + '\n'
+
+
+def _section(claim, verdict):
+  paragraphs = [
+    f'## Claim {claim.number}',
+    claim.statement,
+    f"The paper's numbers: {claim.paper}",
+    f'Rule: {claim.rule}',
+  ]
+  if verdict.table:
+    header, *rows = verdict.table
+    paragraphs.append(cell.table_md(header, rows, num_left=1))
+  paragraphs.append(f'**It {_verb(verdict.status)}.** {verdict.reason}')
+  return '\n\n'.join(paragraphs)
+
+
+def _verb(status):
+  return f'is {status}' if status.startswith('not') else status

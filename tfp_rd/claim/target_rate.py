@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claim 12: a target rate reaches points that no beta selects."""
+
+import itertools
+
+from tfp_rd import record_text
+from tfp_rd.claim import evidence as evidence_lib
+from tfp_rd.claim.claim import Claim, graded, NOT_TESTABLE, Verdict
+from tfp_rd.estimate import Estimate
+from tfp_rd.report import cell
+
+__all__ = ['CLAIM']
+
+_NEAR_NATS = 0.5
+_JUMP_NATS = 1.0
+_LEAST_RUNS = 3
+
+
+def _judge(evidence):
+  found = [
+    (named, _target(named.point))
+    for named in evidence.points(evidence_lib.DIGITS)
+    if named.point.objective.startswith('target_rate(')
+  ]
+  if len(found) < _LEAST_RUNS:
+    return Verdict(
+      NOT_TESTABLE, f'{len(found)} runs of digits were trained with a target.'
+    )
+  curves = {c.name: c for c in evidence.curves(evidence_lib.DIGITS)}
+  rows, hits, jumps = [], [], []
+  for named, target in found:
+    point, curve = named.point, curves[named.name].lines_alone()
+    rate = point.test.rate.nats
+    other = evidence_lib.best_of([curve], point.validation.rate.nats)
+    above = None
+    if other is not None:
+      above = Estimate(
+        point.test.distortion.nats - other.distortion_at(rate), float('nan')
+      )
+    jump = _jump(curve, rate)
+    hits.append(
+      abs(rate - target) <= _NEAR_NATS
+      and (above is None or above.nats <= _NEAR_NATS)
+    )
+    jumps.append(jump > _JUMP_NATS)
+    rows.append(
+      (f'`{named.name}`', f'{target:g}', cell.number(point.test.rate),
+       cell.number(point.test.distortion),
+       '\N{EN DASH}' if above is None else evidence_lib.number(above, '+'),
+       f'{jump:.2f}')
+    )  # fmt: skip
+  return graded(
+    all(hits),
+    any(jumps),
+    reason=f'{sum(hits)} of {len(hits)} runs are within {_NEAR_NATS:g} nats of '
+    'their target, and at most as much above the curve of their family; '
+    f'{sum(jumps)} lie where the curve jumps by more than {_JUMP_NATS:g} nat.',
+    table=(
+      ('family', 'target', 'R', 'D', 'D above the curve', 'jump of R there'),
+      *rows,
+    ),
+  )
+
+
+def _target(point):
+  _, fields = record_text.read(point.objective)
+  return float(fields.get('target_rate_nats', 1.0))
+
+
+def _jump(curve, rate):
+  """Returns between which rates of neighbouring betas a rate lies, apart."""
+  steps = [0.0]
+  for line in curve.one_run_lines():
+    for pair in itertools.pairwise(line):
+      low, high = sorted(point.test.rate.nats for point in pair)
+      if low <= rate <= high:
+        steps.append(high - low)
+  return max(steps)
+
+
+CLAIM = Claim(
+  12,
+  'The objective D + weight |target - R| reaches rates that no beta selects.',
+  'Shown on the toy alone; there R = 0.4999 for a target of 0.5.',
+  f'On digits, weight 3: it holds if every run is within {_NEAR_NATS:g} nats '
+  f'of its target and at most {_NEAR_NATS:g} nats of D above the curve of its '
+  'family, and one lies where R of that curve jumps by more than '
+  f'{_JUMP_NATS:g} nat between neighbouring betas; in part if one of the two '
+  'is so.',
+  _judge,
+)
