@@ -12,7 +12,7 @@ from typing import Any, Optional, TYPE_CHECKING
 
 from tfp_rd import config as config_lib
 from tfp_rd import errors
-from tfp_rd.curve import collection, mixture
+from tfp_rd.curve import mixture
 from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.diagonal import NamedPoint
 from tfp_rd.curve.point import CurvePoint
@@ -22,6 +22,7 @@ from tfp_rd.run import measures
 from tfp_rd.run import pictures as pictures_lib
 
 if TYPE_CHECKING:
+  from tfp_rd.curve import collection
   from tfp_rd.run import directory
 
 __all__ = ['DIGITS', 'MNIST', 'Evidence', 'best_of', 'number']
@@ -43,7 +44,7 @@ class Evidence:
     data_dir: Where tensorflow-datasets keeps `mnist`; empty for nowhere.
   """
 
-  collected: collection.Collection
+  collected: 'collection.Collection'
   toy: Optional[Mapping[str, Any]] = None
   data_dir: str = ''
 
