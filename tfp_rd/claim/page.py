@@ -26,7 +26,7 @@ def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
   rows = [
     (
       f'[{claim.number}](#claim-{claim.number})',
-      claim.statement,
+      claim.statement.replace('|', '\\|'),
       verdict.status,
     )
     for claim, verdict in judged
