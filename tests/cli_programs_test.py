@@ -22,6 +22,11 @@ from tfp_rd.run import directory
     (['evaluate', 'nowhere'], 'nowhere'),
     (['evaluate', '.'], 'no run'),
     (['evaluate', '.', '--num_samples=0'], 'num_samples is 0'),
+    (['evaluate', '.', '--eval_examples=0'], 'eval_examples'),
+    (
+      ['evaluate', '.', '--measures=shares', '--eval_examples=9'],
+      '--eval_examples has no effect with --measures',
+    ),
     (['evaluate', '.', '--split=tset'], 'test'),
     (['sample'], 'RUN'),
     (['sample', 'nowhere'], 'nowhere'),
@@ -75,6 +80,11 @@ def test_a_real_run_is_trained_measured_and_shown(call, tmp_path):
   assert (status, err) == (0, [])
   assert [line.split()[2] for line in out[1:]] == list(point_table.SPLITS)
   assert all(line.split()[-2:] == ['20', '2'] for line in out[1:])
+  status, out, err = call(
+    'evaluate', path, '--split=test', '--eval_examples=90'
+  )
+  assert (status, err, len(out)) == (0, [], 2)
+  assert out[1].split()[-2:] == ['90', '1']
   status, out, err = call('sample', path, '--output=s.png', '--num_images=3')
   assert (status, out, err) == (0, ['s.png'], [])
   assert (tmp_path / 's.png').read_bytes()[:4] == b'\x89PNG'

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command that measures trained models anew."""
 
-import functools
 import itertools
 import sys
 from collections.abc import Sequence
@@ -9,9 +8,8 @@ from typing import Optional
 
 from absl import flags
 
-from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors, measure
-from tfp_rd.cli import command, config_flags, point_table
+from tfp_rd.cli import command, config_flags, loaded, point_table
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
 
@@ -22,6 +20,7 @@ tfp-rd evaluate RUN_OR_ROOT... [flags]: measure trained models.
 
   tfp-rd evaluate runs
   tfp-rd evaluate runs/run_-+v_beta0.3_1a2b3c4d --split=test --num_samples=64
+  tfp-rd evaluate runs --split=test --eval_examples=10000
   tfp-rd evaluate runs/run_-+v_multi_rate_1a2b3c4d --betas=0.2,0.7   any betas
   tfp-rd evaluate runs --measures='shares(num_draws=100),shares'
 
@@ -63,6 +62,13 @@ def _define(flag_values):
     'num_samples',
     None,
     "Draws of z for each image; by default the run's own eval_samples.",
+    **here,
+  )
+  flags.DEFINE_integer(
+    'eval_examples',
+    None,
+    "At most so many images of each split; by default the run's own numbers.",
+    lower_bound=1,
     **here,
   )
   flags.DEFINE_integer('seed', 0, 'Of the draws.', **here)
@@ -107,7 +113,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
 
 def _refuse_unused(flag_values):
   """Refuses flags that say nothing of measures, which have their own fields."""
-  for name in ('split', 'num_samples', 'seed'):
+  for name in ('split', 'num_samples', 'eval_examples', 'seed'):
     if flag_values[name].present:
       raise errors.UserError(
         f'--{name} has no effect with --measures; a measure has fields of its '
@@ -216,27 +222,21 @@ def _listed(betas):
   return ', '.join(f'{beta:g}' for beta in betas) or 'none'
 
 
-@functools.lru_cache(maxsize=1)
-def _load(data, data_dir):
-  """Loads a data set once for all runs in a row that had it."""
-  return dataset_lib.load(data, data_dir=data_dir)
-
-
 def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
   # Both bring TensorFlow.
   from tfp_rd.model import evaluation as evaluation_lib
   from tfp_rd.training import experiment
 
-  data = _load(run.config.data, flag_values.data_dir)
-  evaluation = run.config.evaluation
-  split = flag_values.split
-  rows = []
+  evaluation, count = run.config.evaluation, flag_values.eval_examples
+  data = loaded.load(run.config.data, flag_values.data_dir)
+  split, rows = flag_values.split, []
+  splits = point_table.SPLITS if split == 'all' else (split,)
   for beta, model in experiment.restore_models(run, betas):
-    for name in point_table.SPLITS if split == 'all' else (split,):
+    for name in splits:
       point = evaluation_lib.evaluate(
         model,
-        data.evaluation_images(name, count=evaluation.count(name)),
+        data.evaluation_images(name, count=count or evaluation.count(name)),
         num_samples=flag_values.num_samples or evaluation.eval_samples,
         seed=flag_values.seed,
       )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command that shows what a trained model reconstructs and generates."""
 
-import functools
 import io
 import math
 import pathlib
@@ -12,9 +11,8 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import config as config_lib
-from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
-from tfp_rd.cli import command, config_flags
+from tfp_rd.cli import command, config_flags, loaded
 from tfp_rd.report import image_sheet
 from tfp_rd.run import atomic_file, pictures
 from tfp_rd.run import directory as run_lib
@@ -86,7 +84,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   command.tensorflow()
   from tfp_rd.training import experiment, kept_pictures
 
-  data = _load(run.config.data, flag_values.data_dir)
+  data = loaded.load(run.config.data, flag_values.data_dir)
   seed = run.config.seed if flag_values.seed is None else flag_values.seed
   images = kept_pictures.chosen_images(
     data.test, num_images=flag_values.num_images, seed=seed
@@ -160,16 +158,10 @@ def _keep_of(run, data_dir):
   """Adds pictures to one run."""
   from tfp_rd.training import experiment, kept_pictures, provenance, result
 
-  model, data = experiment.restore(run), _load(run.config.data, data_dir)
+  model, data = experiment.restore(run), loaded.load(run.config.data, data_dir)
   provenance.check_images(run, provenance.digest_of_splits(data))
   with run_lib.lock(run):
     kept_pictures.keep(run, model, data, result.given_betas(run.config))
-
-
-@functools.lru_cache(maxsize=1)
-def _load(data, data_dir):
-  """Loads a data set once for all runs in a row that had it."""
-  return dataset_lib.load(data, data_dir=data_dir)
 
 
 def _title(config: config_lib.Config, beta: Optional[float]) -> str:
