@@ -8,7 +8,7 @@ READY = .venv/ready
 # Tracing keeps one core busy; two processes take whole files in turn.
 TWO = -n 2 --dist loadfile
 
-.PHONY: plane test prove lint clean
+.PHONY: browser plane test prove lint clean
 
 plane: $(READY)
 	$(BIN)/tfp-rd grid --preset=plane
@@ -18,6 +18,12 @@ test: $(READY)
 
 prove: $(READY)
 	$(BIN)/python -m pytest $(TWO) -m slow
+
+# Debian's Chromium, in which tests open the page; other systems have their own.
+browser:
+	command -v chromium || { apt-get update --quiet --quiet && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes \
+	  --no-install-recommends chromium; }
 
 lint: $(READY)
 	$(BIN)/ruff format --check

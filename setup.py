@@ -39,7 +39,10 @@ setuptools.setup(
   ],
   python_requires='>=3.10,<3.14',
   packages=setuptools.find_packages(include=['tfp_rd', 'tfp_rd.*']),
-  package_data={'tfp_rd': ['py.typed']},
+  package_data={
+    'tfp_rd': ['py.typed'],
+    'tfp_rd.page': ['*.css', '*.html', '*.js'],
+  },
   install_requires=[
     'absl-py',
     # tensorflow-datasets brings it; an old pip tries every version before it
@@ -56,11 +59,20 @@ setuptools.setup(
     'tensorflow-probability==0.25.*',
     f'tf-keras{_TENSORFLOW}',
     'tqdm',
+    'vl-convert-python==1.9.*',  # Vega, to put into the page of a report.
   ],
   extras_require={
     'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
     'bench': [_JAX, 'torch'],
-    'test': [_JAX, 'mypy', 'pytest', 'pytest-xdist', 'ruff==0.17.*'],
+    'test': [
+      _JAX,
+      'axe-playwright-python',  # axe-core, which finds barriers in a page.
+      'mypy',
+      'playwright',
+      'pytest',
+      'pytest-xdist',
+      'ruff==0.17.*',
+    ],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
 )

@@ -117,6 +117,7 @@ def _write(root, fake, number, *, swap):
       for beta, nats in images.items()
     ],
     examples={
+      'beta': np.array([np.nan if b is None else b for b in images]),
       'rate_nats': np.stack([rate for rate, _ in images.values()]),
       'distortion_nats': np.stack([nats for _, nats in images.values()]),
     },

@@ -28,7 +28,16 @@ PARTS = ('encoder', 'marginal', 'decoder')
 HEAVY = {'tensorflow', 'tensorflow_probability', 'keras', 'tf_keras'}
 # Of these folders, and of the root, every module loads without TensorFlow.
 LIGHT_FOLDERS = (
-  *('claim', 'cli', 'curve', 'information', 'objective', 'report', 'run'),
+  *(
+    'claim',
+    'cli',
+    'curve',
+    'information',
+    'objective',
+    'page',
+    'report',
+    'run',
+  ),
   'source',
 )
 HEAVY_IN_ROOT = ('tfp_rd.agreement', 'tfp_rd.rate_distortion')
@@ -41,8 +50,9 @@ ROOT_FILES = {
 # Which folders a folder may import: its own line, and what that line reaches.
 FOLDER_ARROWS = {
   '__main__': {'cli'},
-  'cli': {'claim', 'report', 'measure', 'toy', 'training', 'dataset'},
+  'cli': {'claim', 'page', 'report', 'measure', 'toy', 'training', 'dataset'},
   'claim': {'report', 'dataset'},
+  'page': {'report'},
   'report': {'curve', 'source'},
   'curve': {'run'},
   'run': {'architecture', 'config'},

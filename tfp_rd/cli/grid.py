@@ -16,6 +16,7 @@ from tfp_rd.cli import (
   command,
   config_flags,
   curve_flags,
+  live_page,
   objective_flags,
   training,
   workers,
@@ -35,8 +36,7 @@ tfp-rd grid [flags]: train every combination of the axes, then draw the report.
   tfp-rd grid --architectures=---,-+v --betas=0.5,1,2 --seeds=0,1,2
   tfp-rd grid --validate_betas=0.1,1              and two points of each curve
                                                   trained by themselves
-  tfp-rd grid --one_run_curves=false --betas=1,2  a run for each beta
-  tfp-rd grid --one_run_curves=false --warm_start=up   each from the last
+  tfp-rd grid --one_run_curves=false --warm_start=up   each beta from the last
   tfp-rd grid --preset=full --workers=8           one process for each of 8 GPUs
 
 A curve is one run: one network that takes beta, a tfp_rd.ConditionalModel.  It
@@ -122,7 +122,8 @@ def _cells(flag_values) -> tuple[config_lib.Config, ...]:
       'the betas by --betas.'
     )
   judges = dataclasses.replace(grid, objectives=grid_lib.beta_elbos(betas))
-  return (*grid.cells(), *judges.cells())
+  # A preset may have some of them already.
+  return tuple(dict.fromkeys((*grid.cells(), *judges.cells())))
 
 
 def _grid(flag_values) -> grid_lib.Grid:
@@ -140,12 +141,13 @@ def _grid(flag_values) -> grid_lib.Grid:
     flag_values, objectives, default=base.evaluation.eval_betas
   )
   evaluation = dataclasses.replace(base.evaluation, eval_betas=betas)
-  # Betas at which curves are drawn go with the objective of a curve alone.
+  # These go with the objective of a curve alone.
   curve = next((o for o in objectives if o.is_curve), objectives[0])
   changes = functools.partial(curve_flags.changes, flag_values, grid, base)
+  base = dataclasses.replace(base, evaluation=evaluation, objective=curve)
   grid = dataclasses.replace(
     grid,
-    base=dataclasses.replace(base, evaluation=evaluation, objective=curve),
+    base=base,
     objectives=objectives,
     seeds=tuple(map(config_flags.seed, flag_values.seeds)),
     curve_changes=changes(grid.curve_changes),
@@ -164,9 +166,8 @@ def _train(cells, execution, num_workers, *, report_dir) -> str:
   """Trains what is pending; returns what went wrong, in words."""
   left, lacking = shared_betas.passes(cells, execution.run_root)
   if not (left or lacking):
-    command.print_error(
-      f'all of {len(cells)} runs are finished; nothing was to be done.'
-    )
+    sentence = f'all of {len(cells)} runs are finished; nothing was to be done.'
+    command.print_error(sentence)
     return ''
   # Refused here in one sentence, rather than once by each worker.
   training.check_images(cells, execution)
@@ -176,7 +177,10 @@ def _train(cells, execution, num_workers, *, report_dir) -> str:
     is_small=cells[0].model.size == 'small'
   )
   with progress_lib.Progress(
-    cells if left else lacking, execution.run_root, num_workers=num_workers
+    cells if left else lacking,
+    execution.run_root,
+    num_workers=num_workers,
+    on_look=live_page.LivePage(execution.run_root, report_dir).look,
   ) as progress:
     if num_workers > 1:
       return _train_in_workers(cells, execution, num_workers, progress)
@@ -222,8 +226,7 @@ def _train_in_workers(cells, execution, num_workers, progress) -> str:
 
 def _work(cells, execution, num_workers, number) -> int:
   """Does what one worker does; returns its exit status."""
-  # What costs most stands last in the table and is begun first, so that all
-  # end together.
+  # What costs most stands last and is begun first, so that all end together.
   cells = cells[::-1]
   # Each begins elsewhere, so that families are not compiled by all of them.
   first = number * len(cells) // num_workers

@@ -12,7 +12,7 @@ import pathlib
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tqdm
 
@@ -41,6 +41,8 @@ class Progress:
     cells: The runs.
     run_root: The folder that holds one folder a run.
     num_workers: Processes that train them.
+    on_look: Called with the number of finished runs at each step, and whenever
+      the directories are read.
     minute_s: Seconds between two lines of a log.
   """
 
@@ -50,13 +52,14 @@ class Progress:
     run_root: str,
     *,
     num_workers: int = 1,
+    on_look: Callable[[int], object] = lambda num_done: None,
     minute_s: float = _MINUTE_S,
   ):
     self._root = pathlib.Path(run_root)
     self._runs = [run_lib.Run(self._root / cell.name, cell) for cell in cells]
     self._steps = {run: standing.first_step(run) for run in self._runs}
     self._done = {run for run in self._runs if pending.is_finished(run)}
-    self._num_workers = num_workers
+    self._num_workers, self._on_look = num_workers, on_look
     self._minute_s = minute_s
     self._first = sum(self._steps.values())
     self._total = sum(standing.num_steps(run) for run in self._runs)
@@ -110,6 +113,7 @@ class Progress:
     rate, distortion = metrics.get('rate_nats'), metrics.get('distortion_nats')
     nats = '' if rate is None else f' R {rate:.1f} D {distortion:.1f} nats'
     self._show(run, f'training{nats}')
+    self._on_look(len(self._done))
 
   def look(self, *, at_work: bool = False) -> None:
     """Reads from the directories what has ended, and is at work if asked."""
@@ -121,6 +125,7 @@ class Progress:
     self._refresh()
     if at_work:
       self._look_at_work()
+    self._on_look(len(self._done))
 
   def _look_at_work(self):
     """Shows one of the runs that other processes have touched."""

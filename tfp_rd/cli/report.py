@@ -13,7 +13,7 @@ from typing import Optional
 from absl import flags
 
 from tfp_rd import errors
-from tfp_rd.cli import command, config_flags
+from tfp_rd.cli import command, config_flags, live_page
 from tfp_rd.report import report as report_lib
 
 __all__ = [
@@ -30,11 +30,13 @@ tfp-rd report [flags]: draw figures and tables of all finished runs.
   tfp-rd report
   tfp-rd report --run_root=runs --report_dir=report
 
-Writes rd_plane.png and .svg, table.csv, table.md and curves/curve_NAME.json;
-table.md begins with the least distortion at some rates.  Where curves of one
-run stand beside separate runs, rd_plane_separate.png has both, and
-one_run_gaps.png and .md compare them.  Unfinished runs are passed over, so that
-a report of a grid can be written while it runs.
+Writes index.html, a page to explore in a browser, in which a point shows what
+its model reconstructs and generates; rd_plane.png and .svg, table.csv, table.md
+and curves/curve_NAME.json.  Page and table.md begin with the least distortion
+at some rates.  Where curves of one run stand beside separate runs,
+rd_plane_separate.png has both, and one_run_gaps.png and .md compare them.
+Unfinished runs are passed over, so that a report of a grid can be written while
+it runs.
 """
 
 
@@ -87,17 +89,23 @@ def write(run_root: str, report_dir: str) -> None:
   """Writes the report and prints the paths of its files.
 
   Raises:
-    UserError: There is no finished run; or one is corrupt, and the report is
-      written without it; or one is below the entropy of its images, and the
-      report is written with it.
+    UserError: There is no finished run; or one, or its pictures, is corrupt,
+      and the report is written without it; or one is below the entropy of its
+      images, and the report is written with it.
     OSError: The report cannot be written.
   """
   report = report_lib.write_report(run_root, report_dir)
+  page, unreadable = live_page.write(report.collected, run_root, report_dir)
   for sentence in report.below_diagonal:
     command.print_error(sentence)
-  for path in report.paths:
+  for path in (page, *report.paths):
     print(path)
   problems = []
+  if unreadable:
+    problems.append(
+      f'pictures of {len(unreadable)} runs are not on the page: '
+      f'{" ".join(unreadable)}'
+    )
   if report.corrupt:
     problems.append(
       f'{len(report.corrupt)} corrupt and left out of the report: '

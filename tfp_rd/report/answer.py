@@ -16,7 +16,7 @@ from tfp_rd.report import cell
 if TYPE_CHECKING:
   from tfp_rd.curve.curve import Curve
 
-__all__ = ['best_at_rates_md', 'best_elbo_md', 'families_md']
+__all__ = ['best_at_rates_md', 'best_elbo_md', 'families_md', 'rows']
 
 _MINUS = '\N{MINUS SIGN}'
 # Below, z tells next to nothing about the image.
@@ -49,17 +49,20 @@ def best_at_rates_md(curves: 'Sequence[Curve]') -> str:
   found = _best_at_rates(curves)
   if not found:
     return ''
-  header = ['R at most (nats)', 'family', 'beta', 'R (nats)', 'D (nats)']
   words = [_BEFORE]
   if any(len(each.best.points) > 1 for each in found):
     words.append(_MIXED)
   if any(each.runner_up for each in found):
-    header += ['next family', 'its R (nats)', 'its D (nats)']
-    header.append('D less the next one\N{RIGHT SINGLE QUOTATION MARK}s (nats)')
     words.append(_PAIRED)
-  rows = [_row(each, len(header)) for each in found]
-  table = cell.table_md(header, rows, num_left=3)
+  header, *lines = _rows(found)
+  table = cell.table_md(header, lines, num_left=3)
   return f'## Least distortion at a rate\n\n{"  ".join(words)}\n\n{table}'
+
+
+def rows(curves: 'Sequence[Curve]') -> list[list[str]]:
+  """Returns that table as cells, its header first; none without a rate."""
+  found = _best_at_rates(curves)
+  return _rows(found) if found else []
 
 
 def best_elbo_md(curves: 'Sequence[Curve]') -> str:
@@ -104,6 +107,14 @@ def _best_at_rates(curves):
     with contextlib.suppress(errors.UserError):  # No model has so little.
       found.append(best_lib.best_at_rate(curves, rate))
   return found
+
+
+def _rows(found):
+  header = ['R at most (nats)', 'family', 'beta', 'R (nats)', 'D (nats)']
+  if any(each.runner_up for each in found):
+    header += ['next family', 'its R (nats)', 'its D (nats)']
+    header.append('D less the next one\N{RIGHT SINGLE QUOTATION MARK}s (nats)')
+  return [header, *(_row(each, len(header)) for each in found)]
 
 
 def _row(found, num_cells):

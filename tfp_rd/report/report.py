@@ -8,14 +8,12 @@ No TensorFlow here.
 import collections
 import hashlib
 import pathlib
-import re
 from typing import NamedTuple
 
-from tfp_rd import config as config_lib
-from tfp_rd import errors, source
+from tfp_rd import errors
 from tfp_rd.curve import collection, diagonal, file, judges
 from tfp_rd.curve import families as families_lib
-from tfp_rd.report import measures, plot, table
+from tfp_rd.report import data_label, measures, plot, table
 from tfp_rd.run import atomic_file
 
 __all__ = ['Report', 'write_report']
@@ -33,6 +31,7 @@ class Report(NamedTuple):
     below_diagonal: For each test point too good to be believed, a sentence.
     infeasible: For each test point below a known entropy, a sentence: whatever
       measured it is wrong.
+    collected: The finished runs.
   """
 
   paths: tuple[pathlib.Path, ...]
@@ -40,6 +39,7 @@ class Report(NamedTuple):
   corrupt: tuple[str, ...]
   below_diagonal: tuple[str, ...]
   infeasible: tuple[str, ...]
+  collected: collection.Collection
 
 
 def write_report(run_root: Path, report_dir: Path) -> Report:
@@ -82,7 +82,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
       folder /= folders[data]
     sentences = _offenders(curves)
     notes = (*sentences, *(f'Left out: {s}' for s in collected.corrupt))
-    paths += _write(curves, folder, label=_title(data), notes=notes)
+    paths += _write(curves, folder, label=data_label.title(data), notes=notes)
     runs = collected.runs[data]
     paths += _write_gaps(runs, folder)
     paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
@@ -93,6 +93,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     tuple(corrupt),
     tuple(offenders),
     collected.infeasible,
+    collected,
   )
 
 
@@ -141,35 +142,9 @@ def _write_gaps(runs, folder):
   return paths
 
 
-def _title(data):
-  """Returns the name of a data set in titles: a source by its text."""
-  is_source = source.is_source(data.dataset) and not data.fake_data
-  return data.dataset if is_source else _label(data)
-
-
-def _label(data: config_lib.DataConfig) -> str:
-  """Returns a short name of a data set that is also the name of a folder.
-
-  Letters, digits, `_`, `.` and `-` alone, none of the last two at the
-  beginning, so that no string of a configuration leads out of a folder.
-  """
-  is_file = not source.is_source(data.dataset)
-  name = pathlib.PurePath(data.dataset).stem if is_file else data.dataset
-  parts = [_plain(name) or 'data', _plain(data.binarize)]
-  if data.fake_data:
-    parts.append('fake')
-  # A user's file goes by its name; the digest tells two of them apart.
-  parts.append(_plain(data.sha256[:8]))
-  return '_'.join(filter(None, parts))
-
-
-def _plain(text):
-  return re.sub(r'[^\w.-]+', '_', text).lstrip('-._').rstrip('_')
-
-
 def _folders(data_sets):
   """Returns a folder for each data set, no two the same."""
-  labels = [_label(data) for data in data_sets]
+  labels = [data_label.label(data) for data in data_sets]
   # Some file systems take capital and small letters as equal.
   taken = collections.Counter(label.lower() for label in labels)
   return {
