@@ -4,20 +4,18 @@
 No TensorFlow here.
 """
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TYPE_CHECKING
 
 from tfp_rd import config as config_lib
-from tfp_rd import errors
 from tfp_rd.curve import mixture
 from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.diagonal import NamedPoint
 from tfp_rd.curve.point import CurvePoint
 from tfp_rd.estimate import Estimate, Value
-from tfp_rd.report import cell
+from tfp_rd.report import cell, picture_figures
 from tfp_rd.run import measures
 from tfp_rd.run import pictures as pictures_lib
 
@@ -62,8 +60,7 @@ class Evidence:
       NamedPoint(curve.name, point)
       for curve in self.curves(data)
       for point in curve.points
-      if point.is_bound('rate', 'distortion', 'elbo')
-      and None not in (point.test.rate, point.test.elbo)
+      if _is_whole(point)
     ]
 
   def fresh(
@@ -123,17 +120,8 @@ class Evidence:
 
     A file that is damaged, or of other weights, is passed over.
     """
-    by_run = {}
-    for run in self.runs(data):
-      with contextlib.suppress(errors.UserError):
-        by_run[run.path] = pictures_lib.read(run)
-    found = []
-    for named in self.points(data):
-      for run, _, _ in named.point.images.files if named.point.images else ():
-        here = by_run.get(run.path, {})
-        if named.point.beta in here:
-          found.append((named, here[named.point.beta]))
-    return found
+    shown = picture_figures.of_points(self.curves(data), self.runs(data))
+    return [each for each in shown if _is_whole(each[0].point)]
 
 
 def number(estimate: Estimate, sign: str = '') -> str:
@@ -180,6 +168,14 @@ def best_of(
 def with_decoder(curves: Iterable[Curve], sign: str) -> list[Curve]:
   """Returns the curves of families with a decoder."""
   return [curve for curve in curves if curve.name[1] == sign]
+
+
+def _is_whole(point):
+  """Whether R, D and ELBO were measured on test, and are bounds."""
+  return point.is_bound('rate', 'distortion', 'elbo') and None not in (
+    point.test.rate,
+    point.test.elbo,
+  )
 
 
 def _total(point, beta):

@@ -53,7 +53,7 @@ def content(
       {
         'title': data_label.title(data),
         'headline': f'{data_label.title(data)}: {len(points)} points of '
-        f'{len(runs)} runs.',
+        f'{len(runs)} {"run" if len(runs) == 1 else "runs"}.',
         'filters': _filters(points),
         'num_pixels': _num_pixels(runs),
         'answers': answer.rows(curves),

@@ -13,12 +13,19 @@ from typing import NamedTuple
 from tfp_rd import errors
 from tfp_rd.curve import collection, diagonal, file, judges
 from tfp_rd.curve import families as families_lib
-from tfp_rd.report import data_label, measures, plot, table
+from tfp_rd.report import data_label, measures, picture_figures, plot, table
 from tfp_rd.run import atomic_file
 
 __all__ = ['Report', 'write_report']
 
 Path = atomic_file.Path
+
+
+_HEADLINES = {
+  'by_beta': 'one curve, from a small beta to a large one',
+  'at_beta_1': 'each family at beta 1',
+  'on_frontier': 'along the frontier, by rising rate',
+}
 
 
 class Report(NamedTuple):
@@ -85,6 +92,7 @@ def write_report(run_root: Path, report_dir: Path) -> Report:
     paths += _write(curves, folder, label=data_label.title(data), notes=notes)
     runs = collected.runs[data]
     paths += _write_gaps(runs, folder)
+    paths += _write_pictures(curves, runs, folder, label=data_label.title(data))
     paths += measures.write_measures(runs, folder, on_refused=corrupt.append)
     offenders += sentences
   return Report(
@@ -139,6 +147,24 @@ def _write_gaps(runs, folder):
   paths = [folder / 'one_run_gaps.png', folder / 'one_run_gaps.md']
   plot.save(plot.one_run_gaps(families), paths[0])
   atomic_file.write_atomically(paths[1], families_lib.table_md(families))
+  return paths
+
+
+def _write_pictures(curves, runs, folder, *, label):
+  """Draws what models reconstruct and generate, where runs have pictures."""
+  # What cannot be read is said with the page.
+  shown = picture_figures.of_points(curves, runs)
+  chosen = {
+    'by_beta': picture_figures.along_beta(curves, shown),
+    'at_beta_1': picture_figures.at_beta_1(shown),
+    'on_frontier': picture_figures.along_frontier(curves, shown),
+  }
+  paths = []
+  for name, points in chosen.items():
+    if points:
+      title = f'{label}: {_HEADLINES[name]}'
+      paths.append(folder / f'pictures_{name}.png')
+      plot.save(picture_figures.draw(points, title=title), paths[-1])
   return paths
 
 
