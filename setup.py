@@ -72,7 +72,9 @@ setuptools.setup(
       'pytest',
       'pytest-xdist',
       'ruff==0.17.*',
+      'tensorboard',
     ],
+    'tensorboard': ['tensorboard'],
   },
   entry_points={'console_scripts': ['tfp-rd = tfp_rd.cli.__main__:main']},
 )

@@ -28,8 +28,14 @@ def check_images(
     execution: Where their directories are.
 
   Raises:
-    UserError: The images, the batch, the precision or the folder cannot be had.
+    UserError: The images, the batch, the precision, the folder or TensorBoard
+      cannot be had.
   """
+  if execution.tensorboard:
+    command.tensorflow()
+    from tfp_rd.training import tensorboard
+
+    tensorboard.check()
   root = pathlib.Path(execution.run_root)
   cells = [cell for cell in cells if not (root / cell.name).exists()]
   if not cells:

@@ -13,7 +13,7 @@ from tfp_rd.model import build, movable_model
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
-from tfp_rd.training import ancestry, loop, provenance, trainer
+from tfp_rd.training import ancestry, loop, provenance, tensorboard, trainer
 from tfp_rd.training import result as result_lib
 
 __all__ = ['execute', 'restore', 'restore_models']
@@ -75,7 +75,10 @@ def execute(
       on_progress=on_progress,
       on_warning=on_warning,
     )
-    return result_lib.write(run, state, data)
+    result = result_lib.write(run, state, data)
+    if execution.tensorboard:
+      tensorboard.finish(run)
+    return result
 
 
 def restore(run: run_lib.Run, beta: Optional[float] = None) -> Any:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a training is put together from the records of its settings."""
 
-import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
@@ -126,8 +125,15 @@ def train(
     OSError: A file cannot be written.
   """
   if execution.tensorboard and run_dir is not None:
-    summaries = pathlib.Path(run_dir) / 'tensorboard'
-    on_progress = tensorboard.writing(summaries, on_progress)
+    every = training.validate_every
+    on_progress = tensorboard.writing(
+      run_dir,
+      on_progress,
+      program=program,
+      objective=objective,
+      validation=validation,
+      num_validations=training.num_steps // every if every else 0,
+    )
   state = loop.State(program, owner=owner)
   metrics = loop.train_program(
     state,
