@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 from tfp_rd.cli import __main__ as dispatcher
-from tfp_rd.cli import evaluate, grid, report, sample, toy, train
+from tfp_rd.cli import claims, evaluate, grid, report, sample, toy, train
 from tfp_rd.run import preset
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -20,6 +20,7 @@ DOCUMENTS = [
   ROOT / 'docs' / 'one_run_curves.md',
 ]
 PROGRAMS = {
+  'claims': claims,
   'evaluate': evaluate,
   'grid': grid,
   'report': report,

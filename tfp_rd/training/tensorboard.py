@@ -23,7 +23,6 @@ import tensorflow as tf
 from tfp_rd import errors
 from tfp_rd.model import draw_images
 from tfp_rd.run import metrics as metrics_lib
-from tfp_rd.training import kept_pictures
 
 __all__ = ['FOLDER', 'check', 'finish', 'writing']
 
@@ -37,6 +36,7 @@ _NAMES = {
   'elbo_nats': '-ELBO (nats)',
 }
 _SCORE = 'validation_score'
+_NUM_IMAGES = 12
 # A picture of MNIST takes 4 KB.
 _MOST_PICTURES = 40
 
@@ -162,7 +162,7 @@ def _are_images(validation):
 
 def _write_pictures(folder, step, painter, validation):
   """Writes twelve images as the present weights draw them."""
-  images = np.asarray(validation[: kept_pictures.NUM_IMAGES], np.float32)
+  images = np.asarray(validation[:_NUM_IMAGES], np.float32)
   rows = painter.reconstructions(images, num_rows=1, seed=0)
   new = painter.generations(num_images=len(images), num_rows=1, seed=0)
   # The step is in the name of the file, so that it can be removed.
