@@ -22,7 +22,7 @@ from tfp_rd import point as point_lib
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import sealed
 
-__all__ = ['main']
+__all__ = ['fabricate_all', 'main']
 
 _NUM_RUNS = 200
 _BETAS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)
@@ -47,11 +47,16 @@ def main() -> None:
   """Fabricates runs, draws their report in a new process, prints the time."""
   with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
-    cells = itertools.product((0, 1), _BETAS, '-+', '-+', '-+v')
-    for seed, beta, *signs in itertools.islice(cells, _NUM_RUNS):
-      _fabricate(folder / 'runs', ''.join(signs), beta=beta, seed=seed)
+    fabricate_all(folder / 'runs')
     command = [sys.executable, '-c', _TIMED, folder / 'runs', folder / 'report']
     subprocess.run(command, check=True)
+
+
+def fabricate_all(root: pathlib.Path) -> None:
+  """Writes finished runs without weights below a root."""
+  cells = itertools.product((0, 1), _BETAS, '-+', '-+', '-+v')
+  for seed, beta, *signs in itertools.islice(cells, _NUM_RUNS):
+    _fabricate(root, ''.join(signs), beta=beta, seed=seed)
 
 
 def _fabricate(root, architecture, *, beta, seed):
@@ -76,7 +81,7 @@ def _fabricate(root, architecture, *, beta, seed):
     'config': config.to_dict(),
     'image_shape': [8, 8, 1],
     'seed': seed,
-    'weights_sha256': None,
+    'weights_sha256': hashlib.sha256(config.name.encode()).hexdigest(),
     'examples_sha256': hashlib.sha256(examples.getvalue()).hexdigest(),
     'points': [{'beta': beta, **splits}],
     **splits,

@@ -339,6 +339,7 @@ def test_the_page_has_every_claim_with_its_rule(whole):
     assert f'## Claim {claim.number}\n' in text
     assert claim.rule in text
     assert verdict.reason in text
+  assert text.count('\n**') == 13 + 9  # Verdicts, and the paper's conflicts.
   rows = [line for line in text.splitlines() if line.startswith('| [')]
   assert len(rows) == 13
   assert all(len(re.findall(r'(?<!\\)\|', row)) == 4 for row in rows)

@@ -14,7 +14,7 @@ from tfp_rd import point as point_lib
 from tfp_rd import source
 from tfp_rd.curve import collection, row
 from tfp_rd.curve.curve import Curve
-from tfp_rd.report import report, table
+from tfp_rd.report import data_label, report, table
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import result_file
 
@@ -91,7 +91,7 @@ def test_no_two_data_sets_share_a_folder(tmp_path, digits):
 )
 def test_no_string_leads_out_of_the_folder_of_a_report(tmp_path, strings):
   usual = {'dataset': 'x', 'binarize': '', 'fake_data': False, 'sha256': ''}
-  label = report._label(types.SimpleNamespace(**usual | strings))
+  label = data_label.label(types.SimpleNamespace(**usual | strings))
   assert label
   assert (tmp_path / label).resolve().parent == tmp_path.resolve()
   assert label.isprintable()
@@ -184,7 +184,7 @@ def test_a_reader_that_meets_a_new_result_reads_again(tmp_path, monkeypatch):
 def test_every_source_has_a_folder_of_its_own():
   texts = ['ising(coupling=0.4)', 'ising(coupling=-0.4)', 'ising(side=4)']
   labels = {
-    report._label(config_lib.DataConfig(repr(source.parse(text))))
+    data_label.label(config_lib.DataConfig(repr(source.parse(text))))
     for text in texts
   }
   assert len(labels) == 3

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from tfp_rd.claim import conflicts
 from tfp_rd.claim.claim import Claim, Verdict
 from tfp_rd.report import cell
 
@@ -15,6 +16,12 @@ The claims of "Fixing a Broken ELBO" (Alemi et al., ICML 2018) that a
 reproduction can check: the paper's numbers, ours, and a verdict by a rule that
 was fixed before the models were trained. Numbers are nats on test, each with
 its standard error over images."""
+
+_CONFLICTS = """\
+## Where the paper contradicts itself
+
+A reproduction has to choose; what is said of the paper above follows these
+readings."""
 
 
 def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
@@ -33,6 +40,8 @@ def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
   ]
   table = cell.table_md(('', 'claim', 'verdict'), rows, num_left=3)
   sections = [_section(*pair) for pair in judged]
+  sections.append(_CONFLICTS)
+  sections += [f'**{name}.** {text}' for name, text in conflicts.CONFLICTS]
   return '\n\n'.join([_TITLE, table, *sections]) + '\n'
 
 

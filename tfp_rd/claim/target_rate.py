@@ -26,6 +26,7 @@ def _judge(evidence):
     return Verdict(
       NOT_TESTABLE, f'{len(found)} runs of digits were trained with a target.'
     )
+  found.sort(key=lambda each: (each[0].name, each[1]))
   curves = {c.name: c for c in evidence.curves(evidence_lib.DIGITS)}
   rows, hits, jumps = [], [], []
   for named, target in found:

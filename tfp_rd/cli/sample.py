@@ -156,12 +156,25 @@ def _keep(path, flag_values):
 
 def _keep_of(run, data_dir):
   """Adds pictures to one run."""
-  from tfp_rd.training import experiment, kept_pictures, provenance, result
+  from tfp_rd.model import movable_model
+  from tfp_rd.training import (
+    checkpoint,
+    experiment,
+    kept_pictures,
+    provenance,
+    result,
+  )
 
   model, data = experiment.restore(run), loaded.load(run.config.data, data_dir)
   provenance.check_images(run, provenance.digest_of_splits(data))
   with run_lib.lock(run):
-    kept_pictures.keep(run, model, data, result.given_betas(run.config))
+    kept_pictures.keep(
+      run,
+      movable_model.MovableModel(model),
+      data,
+      result.given_betas(run.config),
+      weights_sha256=checkpoint.weights_sha256(model),
+    )
 
 
 def _title(config: config_lib.Config, beta: Optional[float]) -> str:

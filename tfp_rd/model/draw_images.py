@@ -4,10 +4,16 @@
 Each row has a seed of its own, so that more rows leave the others as they are.
 """
 
+import functools
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_rd.network import initial
+
+if TYPE_CHECKING:
+  from tfp_rd.model.latent_variable_model import LatentVariableModel
 
 __all__ = ['Painter']
 
@@ -22,11 +28,12 @@ class Painter:
     model: A `LatentVariableModel`; it may be moved to another beta meanwhile.
   """
 
-  def __init__(self, model):
+  def __init__(self, model: 'LatentVariableModel'):
     self._model = model
     # In a graph: an autoregressive decoder draws pixel by pixel.
-    self._reconstruct = tf.function(self._draw_reconstruction, autograph=False)
-    self._generate = tf.function(self._draw_generation, autograph=False)
+    self._decode = tf.function(
+      lambda z, seed: model.decoder(z).sample(seed=seed), autograph=False
+    )
 
   def reconstructions(
     self, images: np.ndarray, *, num_rows: int, seed: initial.Seed
@@ -41,9 +48,8 @@ class Painter:
     Returns:
       `[num_rows, N, H, W, C]`.
     """
-    images = tf.constant(images)
-    seeds = _seeds(seed, 0, num_rows)
-    return np.stack([self._reconstruct(images, s).numpy() for s in seeds])
+    encoding = self._model.encoder(tf.constant(images))
+    return self._rows(encoding.sample, seed, kind=0, num_rows=num_rows)
 
   def generations(
     self, *, num_images: int, num_rows: int, seed: initial.Seed
@@ -58,20 +64,15 @@ class Painter:
     Returns:
       `[num_rows, num_images, H, W, C]`.
     """
-    seeds = _seeds(seed, 1, num_rows)
-    return np.stack([self._generate(num_images, s).numpy() for s in seeds])
+    marginal = self._model.marginal()
+    draw = functools.partial(marginal.sample, num_images)
+    return self._rows(draw, seed, kind=1, num_rows=num_rows)
 
-  def _draw_reconstruction(self, images, seed):
-    seeds = initial.split(seed, 2)
-    z = self._model.encoder(images).sample(seed=seeds[0])
-    return self._model.decoder(z).sample(seed=seeds[1])
-
-  def _draw_generation(self, num_images, seed):
-    seeds = initial.split(seed, 2)
-    z = self._model.marginal().sample(num_images, seed=seeds[0])
-    return self._model.decoder(z).sample(seed=seeds[1])
-
-
-def _seeds(seed, kind, num):
-  seed = initial.fold_in(initial.fold_in(seed, _PICTURES), kind)
-  return [initial.fold_in(seed, row) for row in range(num)]
+  def _rows(self, draw, seed, *, kind, num_rows):
+    """Returns images at the codes of rows, each with seeds of its own."""
+    seed = initial.fold_in(initial.fold_in(seed, _PICTURES), kind)
+    rows = []
+    for row in range(num_rows):
+      of_code, of_image = initial.split(initial.fold_in(seed, row), 2)
+      rows.append(self._decode(draw(seed=of_code), of_image).numpy())
+    return np.stack(rows)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures that a run keeps: drawn at its given betas, beside its result."""
 
+import weakref
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -9,13 +10,14 @@ import numpy as np
 from tfp_rd import errors
 from tfp_rd.model import draw_images, movable_model
 from tfp_rd.run import pictures
-from tfp_rd.training import checkpoint
 
 __all__ = ['NUM_IMAGES', 'chosen_images', 'keep']
 
 NUM_IMAGES = 12
 _NUM_RECONSTRUCTIONS = 2
 _NUM_GENERATIONS = 24
+
+_PAINTERS = weakref.WeakKeyDictionary()
 
 
 def chosen_images(
@@ -34,9 +36,11 @@ def chosen_images(
 
 def keep(
   run: Any,
-  model: Any,
+  movable: movable_model.MovableModel,
   data: Any,
   betas: Sequence[Optional[float]],
+  *,
+  weights_sha256: str,
 ) -> None:
   """Draws pictures at betas and writes them into a run's directory.
 
@@ -44,25 +48,31 @@ def keep(
 
   Args:
     run: The run.
-    model: Its model, or its `ConditionalModel`, with the kept weights.
+    movable: Its model with the kept weights.
     data: Its `Dataset`.
     betas: Where to draw; `None` for a run without beta.
+    weights_sha256: Digest of the weights.
 
   Raises:
     OSError: The file cannot be written.
   """
-  weights_sha256 = checkpoint.weights_sha256(model)
   seed, drawn = run.config.seed, _known(run, weights_sha256)
   missing = [beta for beta in betas if beta not in drawn]
   if not missing:
     return
   images = chosen_images(data.test, num_images=NUM_IMAGES, seed=seed)
-  movable = movable_model.MovableModel(model)
-  painter = draw_images.Painter(movable.to(missing[0]))
+  painter = _painter(movable, missing[0])
   for beta in missing:
     movable.to(beta)
     drawn[beta] = _draw(painter, images, seed)
   pictures.write(run, drawn, seed=seed, weights_sha256=weights_sha256)
+
+
+def _painter(movable, beta):
+  """Returns what draws for a model; runs of one family share its program."""
+  if movable not in _PAINTERS:
+    _PAINTERS[movable] = draw_images.Painter(movable.to(beta))
+  return _PAINTERS[movable]
 
 
 def _known(run, weights_sha256):

@@ -47,7 +47,13 @@ def write(run, state, data) -> Mapping[str, Any]:
     **provenance.about_training(run, state, data),
     **_about_evaluation(images),
   }
-  kept_pictures.keep(run, model, data, betas)
+  kept_pictures.keep(
+    run,
+    state.program.movable,
+    data,
+    betas,
+    weights_sha256=about['weights_sha256'],
+  )
   for points in _evaluate(run, model, images, betas, found_beta=found_beta):
     if len(points) >= len(betas):
       published.publish(run, points, images, about)
@@ -82,7 +88,13 @@ def extend(run, model, data) -> Mapping[str, Any]:
   if missing:
     # Asked for all of these from the start, a run has the same points.
     evaluation = dataclasses.replace(evaluation, eval_betas=(*there, *missing))
-  kept_pictures.keep(run, model, data, given_betas(run.config))
+  kept_pictures.keep(
+    run,
+    movable_model.MovableModel(model),
+    data,
+    given_betas(run.config),
+    weights_sha256=checkpoint.weights_sha256(model),
+  )
   run = run_lib.Run(run.path, _with(run.config, evaluation))
   images = published.Images(run.config, data)
   about = {
