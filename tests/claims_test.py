@@ -5,12 +5,14 @@ import dataclasses
 import re
 import subprocess
 import sys
+import types
 
 import claims_world as world
 import numpy as np
 import pytest
 
 from tfp_rd import claim as claim_lib
+from tfp_rd import errors
 from tfp_rd.claim import evidence as evidence_lib
 from tfp_rd.claim import labels, page
 from tfp_rd.claim.claim import (
@@ -154,6 +156,15 @@ CASES = [
     moved(lambda f: is_mnist(f) and f.name[1] == '+', lambda b, r, d: (0, d)),
     DOES_NOT_HOLD,
   ),
+  (
+    3,
+    lambda f: dataclasses.replace(
+      f,
+      objective=f.objective.replace('kl', 'beta=0.15, kl'),
+      places={0.15: (90.0, 30.0)} if 'kl' in f.objective else f.places,
+    ),
+    HOLDS_IN_PART,  # Annealed, but at another beta.
+  ),
   (4, without('--v'), NOT_TESTABLE),
   (
     4,
@@ -268,9 +279,12 @@ CASES = [
     ),
     HOLDS_IN_PART,
   ),
+  (12, lambda f: None if '10.0' in f.objective else f, NOT_TESTABLE),
   (
     12,
-    lambda f: None if '10.0' in f.objective else f,
+    lambda f: dataclasses.replace(
+      f, objective=f.objective.replace('weight=3', 'weight=1')
+    ),
     NOT_TESTABLE,
   ),
 ]
@@ -287,6 +301,57 @@ def test_a_change_of_the_runs_changes_the_verdict(
   root = world.write(tmp_path, changed(change))
   verdict = judged(root)[number]
   assert verdict.status == status, verdict.reason
+
+
+def test_one_run_alone_crashes_no_claim(tmp_path):
+  for number, fake in enumerate(world.everything()):
+    root = world.write(tmp_path / str(number), [fake])
+    found = judged(root)
+    assert len(found) == 13
+
+
+def test_a_seed_that_did_not_collapse_is_not_averaged_away(tmp_path):
+  fakes = world.everything()
+  for fake in [f for f in fakes if f.objective == 'beta_elbo()']:
+    for seed in (1, 2):
+      places = fake.places
+      if fake.name == '-+v' and seed == 2:
+        places = {1.0: (0.1, 80.6)}  # The mean over seeds is 0.04.
+      fakes.append(dataclasses.replace(fake, seed=seed, places=places))
+  verdict = judged(world.write(tmp_path, fakes))[2]
+  assert verdict.status == HOLDS_IN_PART
+  assert '17 of 18 runs' in verdict.reason
+
+
+def test_digits_that_cannot_be_had_are_said(whole, monkeypatch):
+  def refuse(data_dir):
+    raise errors.UserError('mnist is not there.')
+
+  monkeypatch.setattr(labels, 'classifier', refuse)
+  verdict = judged(whole)[8]
+  assert verdict.status == HOLDS_IN_PART
+  assert 'mnist is not there' in verdict.reason
+
+
+def test_the_classifier_reads_bits_drawn_from_greys(monkeypatch):
+  monkeypatch.undo()
+  labels.classifier.cache_clear()
+  rng = np.random.RandomState(0)
+  classes = rng.randint(2, size=400)
+  greys = 0.9 * (np.arange(28) < 14 + 8 * classes[:, None])  # [N, 28]
+  greys = np.repeat(greys[:, :, None, None], 28, 2).astype('f')
+  data = types.SimpleNamespace(
+    train=greys[:300],
+    train_labels=classes[:300],
+    test=greys[300:],
+    test_labels=classes[300:],
+  )
+  monkeypatch.setattr(labels.dataset_lib, 'load', lambda config, data_dir: data)
+  classify = labels.classifier('somewhere')
+  assert classify.accuracy == 1.0
+  bits = rng.rand(100, 28, 28) < greys[300:, ..., 0]
+  np.testing.assert_array_equal(classify(bits), classes[300:])
+  labels.classifier.cache_clear()
 
 
 def test_labels_need_a_place_for_the_digits(whole):
@@ -369,10 +434,12 @@ def test_the_command_names_what_makes_mnist(call, tmp_path):
 
 
 def test_the_command_refuses_what_it_cannot_use(call, whole):
+  a_result = next(whole.rglob('result.json'))
   for argv, words in (
     ([], 'RUN_ROOT'),
     (['nowhere'], 'nowhere'),
     ([whole, '--toy=nowhere.json'], 'there is no nowhere.json'),
+    ([whole, f'--toy={a_result}'], 'is not what `tfp-rd toy` writes'),
   ):
     status, _, err = call('claims', *argv)
     assert (status, len(err)) == (1, 1)

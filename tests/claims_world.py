@@ -48,6 +48,7 @@ class Fake:
   recognised: dict = dataclasses.field(default_factory=dict)
   refit: dict = dataclasses.field(default_factory=dict)
   kept: dict = dataclasses.field(default_factory=dict)  # Pixels, and label.
+  seed: int = 0
 
 
 def everything():
@@ -97,6 +98,7 @@ def _write(root, fake, number, *, swap):
     data=config.DataConfig(fake.dataset),
     model=config.ModelConfig(fake.name),
     objective=fake.objective,
+    seed=fake.seed,
     evaluation=config.EvaluationConfig(
       eval_betas=tuple(fake.places) if 'multi' in fake.objective else ()
     ),

@@ -10,9 +10,11 @@ _CASES = {
   'accelerator_test.py': {
     'test_losses_under_jax_are_those_of_tensorflow': ['----False'],
   },
+  'at_rate_test.py': {'test_the_same_of_images_of_4x4': []},
   'causal_sampler_test.py': {
     'test_images_are_completed_from_their_first_rows': ['everywhere'],
     'test_in_float32_images_part_only_where_a_uniform_is_a_probability': [],
+    'test_the_images_of_a_thousand_seeds_are_those_of_the_naive_loop': [],
     'test_the_images_are_those_of_the_naive_loop': [
       f'shape{number}-settings{number}' for number in (3, 4, 5)
     ],
@@ -49,6 +51,7 @@ _CASES = {
   'layer_test.py': {
     'test_a_loaded_model_is_the_same': [
       *('functional-masked-reload_file', 'sequential-vamp-reload_file'),
+      'sequential-vamp-reload_weights',
     ],
     'test_fit_trains_every_variable_and_lowers_the_loss': ['sequential-vamp'],
     'test_the_batch_size_is_no_factor': [],
@@ -74,6 +77,9 @@ _CASES = {
     ],
   },
   'page_browser_test.py': {
+    'test_a_foreign_image_is_caught_by_that_check': [],
+    'test_an_address_of_nothing_shows_the_whole': [],
+    'test_figures_of_a_dark_page_are_for_paper': [],
     'test_a_filter_leaves_out_its_points': ['decoder--', 'marginal-v'],
     'test_axe_finds_a_label_that_is_removed': [],
     'test_axe_finds_no_barrier': ['dark', 'phone'],
@@ -82,6 +88,7 @@ _CASES = {
     'test_every_point_is_in_both_charts': [],
     'test_figures_are_saved': [],
     'test_objectives_are_a_filter_too': [],
+    'test_clicking_chooses_a_point_in_the_address_and_the_table': [],
     'test_other_splits_units_and_sets_show_their_numbers': [],
     'test_the_slider_goes_along_a_curve': [],
     'test_the_table_is_reached_by_the_keyboard_alone': [],
@@ -138,17 +145,21 @@ _CASES = {
     'test_the_best_weights_are_kept_whole_and_cut': ['last'],
   },
   'step_by_hand_test.py': {
-    'test_a_step_is_adam_s_on_the_loss_of_its_draws': ['flow'],
+    'test_a_step_is_adam_s_on_the_loss_of_its_draws': ['flow', 'target_rate'],
   },
   'stopped_test.py': {
     'test_typed_again_it_repeats_no_step_and_ends_bit_equal': ['2'],
   },
   'tensorboard_test.py': {
+    'test_a_kill_before_the_end_is_made_good': [],
     'test_fit_writes_its_rows': [],
     'test_hparams_have_a_row_a_beta_of_a_curve': [],
     'test_rows_after_the_checkpoint_of_a_kill_are_not_drawn_twice': [],
     'test_summaries_change_no_number': [],
     'test_without_writing_anew_the_line_goes_back': [],
+  },
+  'train_test.py': {
+    'test_a_run_that_was_cut_ends_as_one_that_was_not': [],
   },
   'vamp_chunks_test.py': {
     'test_chunks_change_neither_the_density_nor_any_gradient': ['eager', 'xla'],

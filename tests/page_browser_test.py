@@ -199,6 +199,23 @@ def test_the_table_is_reached_by_the_keyboard_alone(tab):
   assert tab.chosen() != before
 
 
+def test_after_a_filter_the_keyboard_still_has_the_table(tab):
+  tab.locator('input[data-filter=encoder][value="+"]').uncheck()
+  assert tab.locator('#table tbody tr[tabindex="0"]').count() == 1
+  tab.locator('#table tbody tr').nth(1).click()
+  tab.locator('input[data-filter=decoder][value="-"]').uncheck()
+  tab.locator('#table th button').nth(4).click()
+  assert tab.locator('#table tbody tr[tabindex="0"]').count() == 1
+  assert violations(tab) == {}
+
+
+def test_an_address_of_nothing_shows_the_whole(chromium, file, points):
+  for state in ('split=foo', 'set=7', 'unit=x&point=nothing'):
+    tab = Tab(chromium, f'{file.as_uri()}#{state}')
+    assert len(tab.rows()) == len(points)
+    tab.context.close()
+
+
 @pytest.mark.parametrize(
   ('name', 'value'),
   [('encoder', '+'), ('decoder', '-'), ('marginal', 'v')],
@@ -254,8 +271,9 @@ def test_other_splits_units_and_sets_show_their_numbers(tab, content, points):
   tab.select_option('#choose-unit', 'nats')
   tab.select_option('#choose-split', 'train')
   assert 'on train' in tab.text('#live')
-  tab.select_option('#choose-set', '1')
   digits = content['sets'][1]
+  tab.locator('input[data-filter=decoder][value="-"]').uncheck()
+  tab.select_option('#choose-set', digits['title'])
   assert digits['headline'] in tab.text('#headline')
   assert len(tab.rows()) == len(digits['points'])
 
@@ -268,12 +286,14 @@ def test_copies_hold_what_is_shown(tab, points):
   by_key = {(p['family'], p['label'], p['objective']): p for p in left}
   for row in rows:
     point = by_key[row['family'], row['beta'], row['objective']]
-    assert float(row['R']) == point['nats']['test']['r'][0]
-    assert float(row['D error']) == point['nats']['test']['d'][1]
+    assert float(row['rate']) == point['nats']['test']['r'][0]
+    assert float(row['distortion_stderr']) == point['nats']['test']['d'][1]
+    assert row['run'] == point['run']
   assert len(json.loads(tab.evaluate("copied('json')"))) == len(left)
   latex = tab.evaluate("copied('latex')").splitlines()
   assert len(latex) == len(left) + 3
   assert all(line.count('&') == 6 for line in latex[1:-1])
+  assert not any('--' in line for line in latex)  # TeX would draw one dash.
   tab.locator('[data-copy=csv]').click()
   assert f'{len(left)} points are copied as CSV' in tab.text('#copied')
 
@@ -284,6 +304,20 @@ def test_figures_are_saved(tab):
       tab.locator(f'[data-save="{what}"]').click()
     with open(download.value.path(), 'rb') as f:
       assert f.read(4).decode('latin-1') == start
+
+
+def test_figures_of_a_dark_page_are_for_paper(chromium, file):
+  tab = Tab(chromium, file.as_uri(), color_scheme='dark')
+  with tab.expect_download() as download:
+    tab.locator('[data-save="plane svg"]').click()
+  with open(download.value.path(), encoding='utf-8') as f:
+    text = f.read()
+  assert 'fill="white"' in text
+  assert '#ececec' not in text
+  tab.wait_for_timeout(300)
+  shown = tab.evaluate('views.plane.toSVG()')
+  assert '#ececec' in shown
+  tab.context.close()
 
 
 def test_the_page_asks_for_nothing(tab):

@@ -2,6 +2,7 @@
 """What the page of a report holds, and when it is written."""
 
 import base64
+import dataclasses
 import io
 import json
 import pathlib
@@ -17,12 +18,13 @@ import pytest
 from command_line import SMALL
 from PIL import Image
 
+from tfp_rd import errors
 from tfp_rd.cli import live_page
 from tfp_rd.curve import collection
 from tfp_rd.page import content as content_lib
 from tfp_rd.page import page
 from tfp_rd.report import cell
-from tfp_rd.run import directory, pictures
+from tfp_rd.run import directory, metrics, pictures
 
 
 @pytest.fixture(scope='module')
@@ -239,6 +241,7 @@ def test_the_page_is_written_whenever_a_run_ends(call, trainer, monkeypatch):
 
   written = live_page.write
   monkeypatch.setattr(live_page, 'write', write)
+  monkeypatch.setattr(live_page, '_PART', 0.0)
   status, _, err = call(*SMALL)
   assert status == 0, err
   assert seen == [1, 2, 3, 4, 4]  # And with the report.
@@ -259,12 +262,59 @@ def test_the_page_says_what_is_at_work(tmp_path):
   assert whole['at_work_until_s'] > time.time() + 60
 
 
+@pytest.mark.parametrize(
+  'error',
+  [OSError(28, 'No space'), errors.UserError('no Vega'), ImportError('no PIL')],
+  ids=lambda error: type(error).__name__,
+)
 def test_a_page_that_cannot_be_written_stops_no_grid(
-  call, trainer, monkeypatch
+  monkeypatch, capsys, error
 ):
   def fail(*args, **kwargs):
-    raise OSError(28, 'No space left on device')
+    raise error
 
   monkeypatch.setattr(live_page, 'write', fail)
   looking = live_page.LivePage('.', 'out')
   looking.look(1)  # It is said, and the training goes on.
+  assert 'the page is not written' in capsys.readouterr().err
+
+
+def test_without_vega_a_report_says_what_to_install(call, root, monkeypatch):
+  monkeypatch.setitem(sys.modules, 'vl_convert', None)
+  page._vega.cache_clear()
+  status, out, err = call('report', f'--run_root={root}')
+  assert (status, out, len(err)) == (1, [], 1)
+  assert 'pip install vl-convert-python' in err[0]
+  page._vega.cache_clear()
+
+
+def test_a_run_without_a_lock_is_at_work_too(tmp_path):
+  run = directory.create_run(tmp_path, world.config.Config())
+  metrics.write_metrics(run.path, [{'step': 5, 'rate_nats': 1.0}])
+  (found,) = live_page._at_work(tmp_path)
+  assert found['step'] == 5
+
+
+def test_a_point_below_the_entropy_says_so_in_words(root, monkeypatch):
+  collected = collection.collect(root)
+  ((data, curves), *_) = collected.curves.items()
+  point = dataclasses.replace(curves[0].points[0], is_infeasible=True)
+  curve = dataclasses.replace(curves[0], points=(point,))
+  collected = collected._replace(curves={data: (curve,)})
+  ((found,),) = (
+    each['points'] for each in content_lib.content(collected)[0]['sets']
+  )
+  assert 'below the entropy' in found['how']
+  assert found['mark']['shape'] == 'cross'
+
+
+def test_seeds_of_a_point_are_named(tmp_path):
+  fakes = [f for f in world.everything() if f.name == '---']
+  fakes.append(dataclasses.replace(fakes[0], seed=1, places={1.0: (26.0, 60)}))
+  world.write(tmp_path, fakes)
+  whole, _ = content_lib.content(collection.collect(tmp_path))
+  ((point,),) = (each['points'] for each in whole['sets'])
+  facts = dict(point['facts'])
+  assert {'run of seed 0', 'run of seed 1'} <= {*facts}
+  assert facts['pictures, training, measures'] == 'of seed 0 alone'
+  assert facts['rate over seeds (std, nats)'] == '0.71'

@@ -9,7 +9,9 @@ import pytest
 from small_curve import CELL, execute
 
 from tfp_rd import config, dataset, errors
+from tfp_rd.curve import collection, diagonal
 from tfp_rd.model import draw_images
+from tfp_rd.report import picture_figures
 from tfp_rd.run import directory, pictures
 from tfp_rd.training import experiment, kept_pictures
 
@@ -38,9 +40,9 @@ def copied(run, folder):
 
 
 def drawn(run, seed, beta=None):
-  """Returns what `tfp-rd sample --seed` shows: images, and three rows each."""
+  """Returns what `tfp-rd sample` shows for a seed: images, and rows of them."""
   test = dataset.load(run.config.data).test
-  images = kept_pictures.chosen_images(test, num_images=12, seed=seed)
+  images = kept_pictures.chosen_images(test, num_images=12)
   painter = draw_images.Painter(experiment.restore(run, beta))
   rows = painter.reconstructions(images, num_rows=3, seed=seed)
   new = painter.generations(num_images=12, num_rows=4, seed=seed)
@@ -72,7 +74,8 @@ def test_kept_pictures_are_those_that_sample_draws(curve, beta):
 def test_with_the_seed_of_another_run_they_are_others(curve):
   images, rows, new = drawn(curve, curve.config.seed + 1, 1.0)
   kept = pictures.read(curve)[1.0]
-  assert not np.array_equal(kept.images, images)
+  # The same images for every run, so that these stand side by side.
+  np.testing.assert_array_equal(kept.images, images)
   assert not np.array_equal(kept.reconstructions, rows[:2])
   assert not np.array_equal(kept.generations, new.reshape([-1, 8, 8])[:24])
 
@@ -115,10 +118,24 @@ def test_pictures_are_added_to_a_run_that_has_none(call, curve, tmp_path):
 def test_without_weights_there_is_a_sentence(call, separate, tmp_path):
   run = copied(separate, tmp_path)
   shutil.rmtree(run.path / 'checkpoint')
+  # What is whole needs no weights.
+  status, out, err = call('sample', tmp_path, '--keep')
+  assert (status, err) == (0, [])
+  assert out == [str(run.path / pictures.NAME)]
+  (run.path / pictures.NAME).unlink()
   status, out, err = call('sample', tmp_path, '--keep')
   assert (status, out, len(err)) == (1, [], 1)
-  assert run.path.name in err[0]
-  assert pictures.read(run)  # What was there stays.
+  assert f'{run.path} is kept without weights' in err[0]
+
+
+def test_rows_of_other_test_images_are_not_drawn_under_these(separate):
+  (kept,) = pictures.read(separate).values()
+  other = kept._replace(images=~kept.images)
+  curve = collection.collect(separate.path.parent).curves
+  ((point,),) = ([p for c in cs for p in c.points] for cs in curve.values())
+  named = diagonal.NamedPoint('---', point)
+  figure = picture_figures.draw([(named, kept), (named, other)], title='x')
+  assert len(figure.axes) == 2 * 2  # A row of test images, and one model.
 
 
 @pytest.mark.parametrize(

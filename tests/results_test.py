@@ -6,8 +6,7 @@ import pathlib
 
 import pytest
 
-from tfp_rd.run import directory, pictures, preset
-from tfp_rd.training import result
+from tfp_rd.run import directory, evaluated, pictures, preset
 
 ROOT = pathlib.Path(__file__).resolve().parents[1] / 'results'
 MNIST = ROOT / 'binarized_mnist'
@@ -51,7 +50,7 @@ def test_they_have_all_files_but_weights_and_fit_into_ten_megabytes(run):
 def test_every_file_can_be_read(run):
   assert run.metrics
   assert run.examples['rate_nats'].shape[1] == 5000
-  given = result.given_betas(run.config)
+  given = evaluated.given_betas(run.config)
   assert set(pictures.read(run)) == set(given)
 
 

@@ -188,6 +188,17 @@ def test_hparams_have_a_row_a_beta_of_a_curve(tmp_path):
     assert rate == pytest.approx(points[beta].rate_nats, rel=1e-6)
 
 
+def test_a_kill_before_the_end_is_made_good(tmp_path, monkeypatch):
+  monkeypatch.setattr(tensorboard, 'finish', lambda run: None)
+  run = train(tmp_path, SEPARATE)
+  folder = run.path / tensorboard.FOLDER
+  assert not (folder / 'hparams').exists()
+  (folder / 'pictures' / 'notes.txt').write_text('mine')
+  monkeypatch.undo()
+  train(tmp_path, SEPARATE)
+  assert settings(folder / 'hparams')['beta'] == 0.5
+
+
 def test_fit_writes_its_rows(tmp_path):
   tfp_rd.fit(
     small_fit.build(),

@@ -21,7 +21,12 @@ def _judge(evidence):
     what = ', '.join(f'`{name}`' for name in missing) or 'independent pixels'
     return Verdict(NOT_TESTABLE, f'No run at beta 1 alone of {what}.')
   rates = {
-    sign: [p.test.rate.nats for points in side.values() for p in points]
+    sign: [
+      rate
+      for points in side.values()
+      for point in points
+      for rate in evidence_lib.rates_of_seeds(point)
+    ]
     for sign, side in (('+', strong), ('-', weak))
   }
   num_collapsed = sum(rate < _COLLAPSED_NATS for rate in rates['+'])

@@ -46,12 +46,13 @@ def _judge(evidence):
 
 def _lowest_rate(curves):
   flags = reach.on_frontier(curves)
-  return min(
+  rates = [
     point.test.rate.nats
     for curve, on in zip(curves, flags, strict=True)
     for point, is_on in zip(curve.points, on, strict=True)
     if is_on
-  )
+  ]
+  return min(rates, default=float('nan'))
 
 
 def _cell(side):

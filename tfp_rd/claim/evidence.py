@@ -24,7 +24,7 @@ if TYPE_CHECKING:
   from tfp_rd.run import directory
 
 __all__ = ['DIGITS', 'MNIST', 'Evidence', 'best_of', 'number']
-__all__ += ['paired_difference', 'with_decoder']
+__all__ += ['paired_difference', 'rates_of_seeds', 'with_decoder']
 
 MNIST = config_lib.DataConfig('binarized_mnist')
 DIGITS = config_lib.DataConfig('digits')
@@ -89,7 +89,8 @@ class Evidence:
     """Returns the runs of beta 1 whose weight of the rate rose from 0."""
     found = {}
     for name, point in self.points(data):
-      if name[1] == decoder and 'kl_annealing_steps' in point.objective:
+      is_annealed = 'kl_annealing_steps' in point.objective
+      if name[1] == decoder and is_annealed and point.beta == 1:
         found.setdefault(name, []).append(point)
     return found
 
@@ -163,6 +164,19 @@ def best_of(
     offers, key=lambda offer: offer.nats('validation', 'distortion'),
     default=None,
   )  # fmt: skip
+
+
+def rates_of_seeds(point: CurvePoint) -> list[float]:
+  """Returns the rate of each run that was averaged, where these are known."""
+  if point.images is None:
+    return [point.test.rate.nats]
+  images = [
+    dataclasses.replace(point.images, files=(file,)).nats()
+    for file in point.images.files
+  ]
+  if any(nats is None for nats in images):
+    return [point.test.rate.nats]
+  return [float(nats[0].mean()) for nats in images]
 
 
 def with_decoder(curves: Iterable[Curve], sign: str) -> list[Curve]:

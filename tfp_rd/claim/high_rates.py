@@ -29,6 +29,8 @@ def _judge(evidence):
   rows, is_far = [], []
   for rate in reached:
     found = evidence_lib.best_of(curves, rate)
+    if found is None:  # All models have more rate.
+      continue
     at_rate = found.distortion_at(rate)
     excess = at_rate + min(rate, found.rate.nats) - least
     is_far.append(excess >= _PART * _PAPER_NATS[rate])
@@ -37,10 +39,12 @@ def _judge(evidence):
        f'{excess:.1f}', f'{_PAPER_NATS[rate]:.1f}')
     )  # fmt: skip
   blame, words = _blame(evidence, reached[0])
+  if not rows:
+    return Verdict(NOT_TESTABLE, f'No model has a rate of {most:g} or less.')
   return graded(
     all(is_far),
     blame,
-    reason=f'At {sum(is_far)} of the {len(reached)} rates that are reached D + '
+    reason=f'At {sum(is_far)} of {len(rows)} rates that are reached D + '
     f"R is above the best by half of the paper's gap or more. {words}",
     table=(
       ('R', 'family', 'D', 'D + R less the best', "the paper's"),

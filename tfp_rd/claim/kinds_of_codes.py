@@ -4,6 +4,7 @@
 import numpy as np
 from scipy import stats
 
+from tfp_rd import errors
 from tfp_rd.claim import evidence as evidence_lib
 from tfp_rd.claim import labels as labels_lib
 from tfp_rd.claim.claim import Claim, graded, NOT_TESTABLE, Verdict
@@ -31,7 +32,11 @@ def _judge(evidence):
   correlation = float(
     stats.spearmanr(rates, [a.nats for a in agreements]).statistic
   )
-  kept, about = _labels_kept(evidence, [picture for _, picture in pictures])
+  kept, about = [None] * len(rates), ''
+  try:
+    kept, about = _labels_kept(evidence, [picture for _, picture in pictures])
+  except errors.UserError as e:
+    about = f'  {e}'
   is_semantic, words = _semantic(rates, kept)
   return graded(
     correlation >= _LEAST_CORRELATION,

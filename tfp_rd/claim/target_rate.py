@@ -6,7 +6,7 @@ import itertools
 from tfp_rd import record_text
 from tfp_rd.claim import evidence as evidence_lib
 from tfp_rd.claim.claim import Claim, graded, NOT_TESTABLE, Verdict
-from tfp_rd.estimate import Estimate
+from tfp_rd.curve import mixture
 from tfp_rd.report import cell
 
 __all__ = ['CLAIM']
@@ -14,17 +14,21 @@ __all__ = ['CLAIM']
 _NEAR_NATS = 0.5
 _JUMP_NATS = 1.0
 _LEAST_RUNS = 3
+_WEIGHT = 3.0
 
 
 def _judge(evidence):
   found = [
-    (named, _target(named.point))
+    (named, _field(named.point, 'target_rate_nats'))
     for named in evidence.points(evidence_lib.DIGITS)
     if named.point.objective.startswith('target_rate(')
+    and _field(named.point, 'weight') == _WEIGHT
+    and named.point.validation.rate is not None
   ]
   if len(found) < _LEAST_RUNS:
     return Verdict(
-      NOT_TESTABLE, f'{len(found)} runs of digits were trained with a target.'
+      NOT_TESTABLE,
+      f'{len(found)} runs of digits were trained with a target, weight 3.',
     )
   found.sort(key=lambda each: (each[0].name, each[1]))
   curves = {c.name: c for c in evidence.curves(evidence_lib.DIGITS)}
@@ -35,13 +39,12 @@ def _judge(evidence):
     other = evidence_lib.best_of([curve], point.validation.rate.nats)
     above = None
     if other is not None:
-      above = Estimate(
-        point.test.distortion.nats - other.distortion_at(rate), float('nan')
-      )
+      own = mixture.Mixture(named.name, (point,))
+      above = mixture.paired_difference(own, other, rate_nats=rate)
     jump = _jump(curve, rate)
     hits.append(
       abs(rate - target) <= _NEAR_NATS
-      and (above is None or above.nats <= _NEAR_NATS)
+      and (above is not None and above.nats <= _NEAR_NATS)
     )
     jumps.append(jump > _JUMP_NATS)
     rows.append(
@@ -63,9 +66,10 @@ def _judge(evidence):
   )
 
 
-def _target(point):
+def _field(point, name):
+  """Returns a number of the objective, whose default is 1."""
   _, fields = record_text.read(point.objective)
-  return float(fields.get('target_rate_nats', 1.0))
+  return float(fields.get(name, 1.0))
 
 
 def _jump(curve, rate):

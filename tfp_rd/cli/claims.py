@@ -34,6 +34,8 @@ is there.  With --data_dir, below which `mnist` is prepared, a classifier reads
 the digits of claim 8, which brings TensorFlow.
 """
 
+_TOY = ('optimum', 'elbo', 'target_rate_weight_1')
+
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
   """Runs the command; returns its exit status."""
@@ -93,9 +95,14 @@ def _toy(roots, path):
   if not names:
     return None
   try:
-    return sealed.read_json(names[0])
+    found = sealed.read_json(names[0])
   except FileNotFoundError as e:
     raise errors.UserError(f'there is no {names[0]}.') from e
+  if not {*_TOY} <= {*found}:
+    raise errors.UserError(
+      f'{names[0]} is not what `tfp-rd toy` writes; name its toy.json.'
+    )
+  return found
 
 
 def _below(roots, name):

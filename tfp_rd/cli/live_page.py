@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TYPE_CHECKING
 
+from tfp_rd import errors
 from tfp_rd.cli import command, standing
 from tfp_rd.curve import collection
 from tfp_rd.page import page
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ['LivePage', 'write']
 
-# Between two writings while nothing ends; a twentieth of the time at most.
+# Between two writings while nothing ends; writing takes a twentieth of the time
+# at most.
 _LEAST_PAUSE_S = 60.0
 _PART = 20.0
 # What was written before has been left.
@@ -33,7 +35,7 @@ class LivePage:
 
   def __init__(self, run_root: str, report_dir: str):
     self._root, self._folder = run_root, report_dir
-    self._next_s = 0.0
+    self._next_s = self._next_new_s = 0.0
     self._num_done = 0
 
   def look(self, num_done: int) -> None:
@@ -42,17 +44,19 @@ class LivePage:
     Args:
       num_done: Runs that are finished.
     """
-    is_new = num_done != self._num_done
-    if not self._folder or not (is_new or time.monotonic() >= self._next_s):
-      return
     began = time.monotonic()
+    is_new = num_done != self._num_done and began >= self._next_new_s
+    if not self._folder or not (is_new or began >= self._next_s):
+      return
     self._num_done = num_done
     try:
       write(collection.collect(self._root), self._root, self._folder)
-    except OSError as e:  # The training goes on.
-      command.print_error(f'the page is not written: {e.strerror}.')
-    took = time.monotonic() - began
-    self._next_s = time.monotonic() + max(_LEAST_PAUSE_S, _PART * took)
+    except (OSError, ImportError, errors.UserError) as e:
+      # The training goes on.
+      command.print_error(f'the page is not written: {e}')
+    now = time.monotonic()
+    self._next_new_s = now + _PART * (now - began)
+    self._next_s = max(now + _LEAST_PAUSE_S, self._next_new_s)
 
 
 def write(
@@ -75,7 +79,7 @@ def _at_work(run_root) -> Iterator[dict[str, Any]]:
       'name': run.path.name,
       'step': touch.step,
       'num_steps': standing.num_steps(run),
-      'since': _clock((run.path / 'lock').stat().st_mtime),
+      'since': _clock(touch.since_s),
       'written': _clock(touch.time_s),
       'until_s': touch.time_s + _RECENT_S,
     }

@@ -14,6 +14,7 @@ from absl import flags
 
 from tfp_rd import errors
 from tfp_rd.cli import command, config_flags, live_page
+from tfp_rd.page import page as page_lib
 from tfp_rd.report import report as report_lib
 
 __all__ = [
@@ -73,6 +74,7 @@ def check_report_dir(folder: str) -> None:
   Raises:
     UserError: It cannot be made or written.
   """
+  page_lib.check()
   try:
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
@@ -94,6 +96,7 @@ def write(run_root: str, report_dir: str) -> None:
       images, and the report is written with it.
     OSError: The report cannot be written.
   """
+  page_lib.check()
   report = report_lib.write_report(run_root, report_dir)
   page, unreadable = live_page.write(report.collected, run_root, report_dir)
   for sentence in report.below_diagonal:

@@ -14,7 +14,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.cli import command, config_flags, loaded
 from tfp_rd.report import image_sheet
-from tfp_rd.run import atomic_file, pictures
+from tfp_rd.run import atomic_file, evaluated, pictures
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
@@ -57,7 +57,10 @@ def _define(flag_values):
     'beta', None, 'Where on a one-run curve; by default near 1.', **here
   )
   flags.DEFINE_integer(
-    'seed', None, "Of the choice and the draws; by default the run's.", **here
+    'seed',
+    None,
+    "Of the draws, by default the run's, and of the choice of images.",
+    **here,
   )
   flags.DEFINE_boolean(
     'keep',
@@ -87,7 +90,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   data = loaded.load(run.config.data, flag_values.data_dir)
   seed = run.config.seed if flag_values.seed is None else flag_values.seed
   images = kept_pictures.chosen_images(
-    data.test, num_images=flag_values.num_images, seed=seed
+    data.test, num_images=flag_values.num_images, seed=flag_values.seed or 0
   )
   beta = flag_values.beta
   if beta is None and run.config.objective.is_curve:
@@ -155,15 +158,20 @@ def _keep(path, flag_values):
 
 
 def _keep_of(run, data_dir):
-  """Adds pictures to one run."""
+  """Adds pictures to one run, if it lacks some."""
+  betas = evaluated.given_betas(run.config)
+  try:
+    if {*betas} <= {*pictures.read(run)}:
+      return
+  except errors.UserError:
+    pass  # They are drawn anew.
+  if not run.has_weights:
+    raise errors.UserError(
+      f'{run.path} is kept without weights, so that no pictures can be drawn.'
+    )
+  # These bring TensorFlow.
   from tfp_rd.model import movable_model
-  from tfp_rd.training import (
-    checkpoint,
-    experiment,
-    kept_pictures,
-    provenance,
-    result,
-  )
+  from tfp_rd.training import checkpoint, experiment, kept_pictures, provenance
 
   model, data = experiment.restore(run), loaded.load(run.config.data, data_dir)
   provenance.check_images(run, provenance.digest_of_splits(data))
@@ -172,7 +180,7 @@ def _keep_of(run, data_dir):
       run,
       movable_model.MovableModel(model),
       data,
-      result.given_betas(run.config),
+      betas,
       weights_sha256=checkpoint.weights_sha256(model),
     )
 

@@ -15,11 +15,13 @@ class Touch(NamedTuple):
 
   Attributes:
     time_s: When, in seconds since the epoch.
+    since_s: When it began.
     step: Its step; 0 while nothing but its lock was written.
     metrics: The last row.
   """
 
   time_s: float
+  since_s: float
   step: int
   metrics: Mapping[str, float]
 
@@ -55,7 +57,8 @@ def touched(run: run_lib.Run, *, since: float) -> Optional[Touch]:
     return None
   # Rows that are older than the lock are of a process that has ended.
   row = _last_row(run) if written >= max(locked, since) else {}
-  return Touch(max(locked, written), int(row.get('step', 0)), row)
+  last = max(locked, written)
+  return Touch(last, locked or last, int(row.get('step', 0)), row)
 
 
 def _changed(path):

@@ -47,7 +47,9 @@ def mark(
   return {
     'stroke': colour,
     'fill': '' if is_open else colour,  # Empty for the page's own colour.
-    'shape': _SHAPES.get(decoder.marker, 'square'),
+    'shape': 'cross'
+    if is_infeasible
+    else _SHAPES.get(decoder.marker, 'square'),
     'dash': _DASHES.get(marginal.linestyle, []),
     'opacity': 0.7 if is_pale else 1.0,
   }

@@ -89,20 +89,26 @@ def _points(curves, kept, values) -> Iterator[dict[str, Any]]:
     for point, is_on in zip(curve.points, on, strict=True):
       line = places.get(id(point))
       run = None if point.images is None else point.images.files[0][0]
-      yield {
-        **_about(curve.name, point, run),
+      about = _about(curve.name, point, run)
+      order = {
+        'id': about['id'],
         'line': None if line is None else f'{curve.name} {line[0]}',
         'order': 0 if line is None else line[1],
-        'mark': charts.mark(
-          curve.name,
-          is_hollow=line is None and bool(lines),
-          is_pale=line is not None and not is_on,
-          is_infeasible=point.is_infeasible,
-        ),
+      }
+      look = charts.mark(
+        curve.name,
+        is_hollow=line is None and bool(lines),
+        is_pale=line is not None and not is_on,
+        is_infeasible=point.is_infeasible,
+      )
+      yield {
+        **about,
+        'line': order['line'],
+        'mark': {**order, **look},
         'run': None if run is None else run.path.name,
         'pictures': None if run is None else kept[run.path].at(point.beta),
         'facts': [
-          *_facts(curve.name, point, run),
+          *_facts(curve.name, point),
           *values.get((run and run.path.name, point.beta), []),
         ],
       }
@@ -133,14 +139,30 @@ def _filters(points):
   return filters
 
 
-def _facts(name, point, run):
+def _spreads(point):
+  """Returns the standard deviations over seeds on test, if there are any."""
+  values = {name: getattr(point.test, name) for name in _VALUES.values()}
+  return {
+    f'{name} over seeds (std, nats)': f'{value.seed_std_nats:.2f}'
+    for name, value in values.items()
+    if value is not None and value.seed_std_nats is not None
+  }
+
+
+def _facts(name, point):
   """Returns what a point is, besides its numbers, as names and texts."""
+  files = () if point.images is None else point.images.files
+  runs = [run for run, _, _ in files]
   named = {
     **{'family': name, 'trained': _how(point), 'beta': point.label},
     'objective': point.objective,
-    'run': '' if run is None else run.path.name,
+    **{f'run of seed {r.config.seed}': r.path.name for r in runs},
+    **_spreads(point),
     **point.settings,
   }
+  if len(runs) > 1:
+    seed = runs[0].config.seed
+    named['pictures, training, measures'] = f'of seed {seed} alone'
   return [[k, str(v)] for k, v in named.items() if str(v) not in ('', 'None')]
 
 
@@ -152,7 +174,9 @@ def _letter(name, part):
 def _how(point):
   seeds = f'{point.num_seeds} seeds' if point.num_seeds > 1 else ''
   kind = 'one run of a curve' if point.is_one_run else 'a run of its own'
-  return ', '.join(filter(None, [kind, seeds]))
+  below = 'below the entropy, where no model can be'
+  words = [kind, seeds, below if point.is_infeasible else '']
+  return ', '.join(filter(None, words))
 
 
 def _nats(split):

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filters, choice, pictures and table of the page; the charts are Vega-Lite's.
-'use strict';
 const page = JSON.parse(document.getElementById('content').textContent);
 const $ = (id) => document.getElementById(id), state = new URLSearchParams(location.hash.slice(1)), views = {};
 const NAMES = {r: 'R', d: 'D', e: '−ELBO'}, CHARTS = {plane: 'Distortion', totals: '−ELBO'};
-const BOUNDS = {r: 'upper_bound', d: 'upper_bound', e: 'lower_bound'};
-let sorted = {name: 'family', up: true}, shown = [], chosen = null;
+const KEYS = {r: 'rate', d: 'distortion', e: 'negative_elbo'}, bound = (k) => k === 'e' ? 'lower_bound' : 'upper_bound';
+let sorted = {name: 'family', up: true}, shown = [], chosen = null, onPaper = false;
 function make(tag, parent, text, attributes) {
   const node = document.createElement(tag);
   node.textContent = text ?? '';
@@ -14,8 +13,10 @@ function make(tag, parent, text, attributes) {
   return node;
 }
 const keep = (name, value) => { state[value ? 'set' : 'delete'](name, value); history.replaceState(null, '', '#' + state); };
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const data = () => page.sets[Number(state.get('set') || 0)], split = () => state.get('split') || 'test';
+const PAPER = {'--text': '#1b1b1b', '--soft': '#595959', '--grid': '#e4e4e4', '--back': '#ffffff'};
+const colour = (name) => onPaper ? PAPER[name] : getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const data = () => page.sets.find((each) => each.title === state.get('set')) || page.sets[0];
+const split = () => ['validation', 'train'].find((each) => each === state.get('split')) || 'test';
 const inBits = () => state.get('unit') === 'bits' && data().num_pixels;
 const scale = () => inBits() ? 1 / Math.LN2 / data().num_pixels : 1, unit = () => inBits() ? 'bits a pixel' : 'nats';
 const off = (name) => new Set((state.get('no_' + name) || '').split(' ').filter(Boolean));
@@ -23,16 +24,15 @@ const nats = (p, k) => p.nats[split()][k] || [null, null];
 const scaled = (p, k) => nats(p, k).slice(0, 2).map((x) => x === null ? null : x * scale());
 function number(p, k) {
   const status = nats(p, k)[2], text = scaled(p, k).filter((x) => x !== null).map((x) => x.toFixed(inBits() ? 4 : 2));
-  return (text.join(' ± ') || '–') + ([BOUNDS[k], 'exact', undefined].includes(status) ? '' : ` (${status})`);
+  return (text.join(' ± ') || '–') + ([bound(k), 'exact', undefined].includes(status) ? '' : ` (${status})`);
 }
 const named = (p) => `${p.family} at ${p.beta === null ? '' : 'beta '}${p.label}, ${p.how}`;
 const numbers = (p) => Object.keys(NAMES).map((k) => `${NAMES[k]} ${number(p, k)}`).join(', ');
 const sentence = (p) => `${named(p)}: ${numbers(p)} ${unit()} on ${split()}`;
-// Controls.
 function menu(form, title, name, options, redraw) {
   const select = make('select', make('label', form, title + ' '), undefined, {id: 'choose-' + name});
   options.forEach(([value, text]) => make('option', select, text, {value}));
-  select.value = state.get(name) || options[0][0];
+  select.value = (options.find(([value]) => value === state.get(name)) || options[0])[0];
   select.onchange = () => { keep(name, select.value === options[0][0] ? '' : select.value); redraw(); };
 }
 function boxes(form, name) {
@@ -47,11 +47,9 @@ function boxes(form, name) {
     box.onchange = () => { out[box.checked ? 'delete' : 'add'](code); keep('no_' + name, [...out].join(' ')); update(); };
   });
 }
-// Charts.
 function mark(p) {
-  const row = {...p.mark, fill: p.mark.fill || colour('--back'), id: p.id, title: sentence(p), line: p.line, order: p.order};
-  Object.keys(NAMES).forEach((k) => { [row[k], row[k + '_error']] = scaled(p, k); });
-  return row;
+  const places = Object.keys(NAMES).flatMap((k) => [[k, scaled(p, k)[0]], [k + '_error', scaled(p, k)[1] || 0]]);
+  return {...p.mark, fill: p.mark.fill || colour('--back'), title: sentence(p), ...Object.fromEntries(places)};
 }
 function rows() {
   const points = shown.filter((p) => p.nats[split()].r).map(mark), soft = colour('--soft');
@@ -65,10 +63,9 @@ function fill(name, values) {
 async function embed(name, values) {
   const text = colour('--text'), grid = colour('--grid');
   const axis = {labelColor: text, titleColor: text, gridColor: grid, domainColor: grid, tickColor: grid};
-  const config = {background: null, view: {stroke: null}, aria: false, axis, legend: {labelColor: text}};
-  const spec = JSON.parse(JSON.stringify(page.charts[name]).replaceAll('UNIT', unit()));
-  const options = {ast: true, actions: false, renderer: 'canvas', config};
-  return views[name] = (await vegaEmbed($(name), {...spec, datasets: values}, options)).view;
+  const config = {background: onPaper ? 'white' : null, view: {stroke: null}, aria: false, axis, legend: {labelColor: text}};
+  const spec = {...JSON.parse(JSON.stringify(page.charts[name]).replaceAll('UNIT', unit())), datasets: values};
+  return views[name] = (await vegaEmbed($(name), spec, {ast: true, actions: false, renderer: 'canvas', config})).view;
 }
 function update() {
   const outs = Object.keys(data().filters).map((name) => [name, off(name)]);
@@ -89,18 +86,20 @@ async function render() {
   }
   document.body.dataset.drawn = performance.now();
 }
-// The chosen point.
 function choose(point, focus) {
   chosen = point;
   keep('point', point.id);
   detail(point);
   Object.keys(CHARTS).forEach((name) => fill(name, {chosen: [mark(point)]}));
-  document.querySelectorAll('#table tbody tr').forEach((row) => {
-    row.setAttribute('aria-selected', row.dataset.id === point.id);
-    row.tabIndex = row.dataset.id === point.id || (!shown.includes(point) && !row.previousSibling) ? 0 : -1;
-    if (focus && row.dataset.id === point.id) row.focus();
-  });
+  markRows();
+  if (focus) document.querySelector('#table [aria-selected=true]').focus();
   $('live').textContent = `Chosen: ${sentence(point)}.`;
+}
+function markRows() {
+  document.querySelectorAll('#table tbody tr').forEach((row) => {
+    const isIt = row.dataset.id === chosen.id, isFirst = !shown.includes(chosen) && !row.previousSibling;
+    [row.ariaSelected, row.tabIndex] = [isIt, isIt || isFirst ? 0 : -1];
+  });
 }
 const along = (p) => p.line === null ? [p] : data().points.filter((q) => q.line === p.line);
 function detail(point) {
@@ -121,7 +120,6 @@ function detail(point) {
   $('training').hidden = !steps.length;
   if (views.training) fill('training', {steps}); else if (steps.length) embed('training', {steps});
 }
-// The table.
 const COLUMNS = [['family', (p) => p.family], ['beta', (p) => p.label, (p) => p.beta === null ? Infinity : p.beta],
   ['objective', (p) => p.objective], ['trained', (p) => p.how],
   ...Object.keys(NAMES).map((k) => [NAMES[k], (p) => number(p, k), (p) => nats(p, k)[0]])];
@@ -133,7 +131,7 @@ function table() {
     const order = name !== sorted.name ? 'none' : sorted.up ? 'ascending' : 'descending';
     const cell = make('th', head, undefined, {scope: 'col', 'aria-sort': order});
     const button = make('button', cell, name + {ascending: ' ▲', descending: ' ▼', none: ''}[order], {type: 'button'});
-    button.onclick = () => { sorted = {name, up: order !== 'ascending'}; table(); choose(chosen); };
+    button.onclick = () => { sorted = {name, up: order !== 'ascending'}; table(); };
   });
   shown.forEach((point) => {
     const row = make('tr', body, undefined, {'data-id': point.id});
@@ -142,6 +140,7 @@ function table() {
   });
   const place = [...$('table').querySelectorAll('button')].indexOf(document.activeElement);
   $('table').replaceChildren(head.parentNode, body);
+  markRows();
   if (place >= 0) $('table').querySelectorAll('button')[place].focus();
 }
 $('table').onkeydown = (event) => {
@@ -150,20 +149,18 @@ $('table').onkeydown = (event) => {
   if (point) { event.preventDefault(); choose(point, true); }
 };
 $('slider').oninput = () => choose(along(chosen)[Number($('slider').value)]);
-// Copies.
 function copied(kind) {
   const whole = shown.map((p) => Object.fromEntries([['family', p.family], ['beta', p.label], ['objective', p.objective],
-    ['trained', p.how], ['split', split()], ['unit', unit()], ...Object.keys(NAMES).flatMap((k) =>
-      [[NAMES[k], scaled(p, k)[0]], [NAMES[k] + ' error', scaled(p, k)[1]]])]));
+    ['trained', p.how], ['run', p.run], ['split', split()], ['unit', unit()], ...Object.keys(KEYS).flatMap((k) =>
+      [[KEYS[k], scaled(p, k)[0]], [KEYS[k] + '_stderr', scaled(p, k)[1]]])]));
   if (kind === 'json') return JSON.stringify(whole, null, 1);
   const quoted = (row) => row.map((v) => `"${String(v ?? '').replaceAll('"', '""')}"`).join(',') + '\n';
   if (kind === 'csv') return [Object.keys(whole[0] || {}), ...whole.map(Object.values)].map(quoted).join('');
-  const plain = (v) => v.replace(/[{}$&#_%]/g, '\\$&').replace('−', '$-$').replaceAll('±', '$\\pm$');
+  const plain = (v) => v.replace(/[{}$&#_%]/g, '\\$&').replaceAll('-', '{-}').replace('−', '$-$').replaceAll('±', '$\\pm$');
   const cells = [COLUMNS.map(([name]) => name), ...shown.map((p) => COLUMNS.map(([, show]) => show(p)))];
   return `\\begin{tabular}{llllrrr}\n${cells.map((row) => row.map(plain).join(' & ') + ' \\\\\n').join('')}\\end{tabular}\n`;
 }
-const each = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((button) =>
-  button.addEventListener('click', () => act(button.dataset[name], button)));
+const each = (name, act) => document.querySelectorAll(`[data-${name}]`).forEach((b) => b.onclick = () => act(b.dataset[name], b));
 each('copy', (kind, button) => {
   const area = make('textarea', document.body, copied(kind));
   area.select();
@@ -173,18 +170,21 @@ each('copy', (kind, button) => {
   $('copied').textContent = `${shown.length} points are copied as ${button.textContent}.`;
 });
 each('save', async (what) => {
-  const [name, kind] = what.split(' '), href = await views[name].toImageURL(kind, 2);
+  onPaper = true;
+  const [name, kind] = what.split(' '), href = await (await embed(name, rows())).toImageURL(kind, 2);
+  onPaper = false;
+  await render();
   make('a', null, '', {href, download: `${name}.${kind}`}).click();
 });
 function start() {
-  const form = $('filters'), sets = page.sets.map((s, n) => [String(n), s.title]);
+  const form = $('filters'), sets = page.sets.map((each) => [each.title, each.title]);
+  const other = () => { Object.keys(data().filters).forEach((name) => keep('no_' + name, '')); start(); };
   form.replaceChildren();
-  if (sets.length > 1) menu(form, 'Data', 'set', sets, start);
+  if (sets.length > 1) menu(form, 'Data', 'set', sets, other);
   menu(form, 'Split', 'split', ['test', 'validation', 'train'].map((s) => [s, s]), render);
   if (data().num_pixels) menu(form, 'Unit', 'unit', [['nats', 'nats'], ['bits', 'bits a pixel']], render);
   Object.keys(data().filters).forEach((name) => boxes(form, name));
-  $('headline').textContent = data().headline;
-  $('answer').hidden = !data().answers.length;
+  [$('headline').textContent, $('answer').hidden] = [data().headline, !data().answers.length];
   $('answers').replaceChildren(...data().answers.map(() => make('tr')));
   data().answers.forEach((line, n) => line.forEach((text) =>
     make(n ? 'td' : 'th', $('answers').children[n], text.replaceAll('`', ''), n ? {} : {scope: 'col'})));

@@ -11,13 +11,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TYPE_CHECKING
 
+from tfp_rd import errors
 from tfp_rd.page import content as content_lib
 from tfp_rd.run import atomic_file
 
 if TYPE_CHECKING:
   from tfp_rd.curve.collection import Collection
 
-__all__ = ['NAME', 'page_html', 'write_page']
+__all__ = ['NAME', 'check', 'page_html', 'write_page']
 
 NAME = 'index.html'
 _FOLDER = pathlib.Path(__file__).parent
@@ -43,6 +44,7 @@ def write_page(
     sentences: One for each file of pictures that is left out.
 
   Raises:
+    UserError: What brings Vega is not installed.
     OSError: It cannot be written.
   """
   path = pathlib.Path(folder) / NAME
@@ -67,14 +69,28 @@ def page_html(content: Mapping[str, Any]) -> str:
   return html
 
 
+def check() -> None:
+  """Checks that a page can be made.
+
+  Raises:
+    UserError: What brings Vega is not installed.
+  """
+  _vega()
+
+
 def _read(name):
   return (_FOLDER / name).read_text(encoding='utf-8')
 
 
 @functools.cache
 def _vega():
-  import vl_convert
-
+  try:
+    import vl_convert
+  except ImportError as e:
+    raise errors.UserError(
+      'vl-convert-python, which brings Vega for the page, is not installed; '
+      '`pip install vl-convert-python`.'
+    ) from e
   bundle = vl_convert.javascript_bundle()
   # Its names stay its own, but for those that it gives to the window.
   return f'(() => {{{bundle}}})();'.replace('</script', '<\\/script')

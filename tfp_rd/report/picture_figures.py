@@ -129,10 +129,12 @@ def draw(shown: Sequence[Shown], *, title: str) -> 'figure_lib.Figure':
   """Draws a row of reconstructions and a row of generations for each point.
 
   Args:
-    shown: Points with their pictures, of the same test images.
+    shown: Points with their pictures; those of other test images than the
+      first one's are left out.
     title: A line above all.
   """
   first = shown[0][1].images
+  shown = [each for each in shown if np.array_equal(each[1].images, first)]
   num, height, width = first.shape
   rows = [(np.stack([first, first]), 'test images')]
   for named, kept in shown:

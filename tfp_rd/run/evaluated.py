@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Optional, TYPE_CHECKING
 
 from tfp_rd import errors
-from tfp_rd.config import EvaluationConfig
+from tfp_rd.config import Config, EvaluationConfig
 from tfp_rd.run import refinement
 
 if TYPE_CHECKING:
@@ -114,6 +114,13 @@ def wanted_betas(
   if not lacking:
     return found, ''
   return found, _lacks(run, lacking, f'its curve goes from {low:g} to {high:g}')
+
+
+def given_betas(config: Config) -> Sequence[Optional[float]]:
+  """Returns the betas of a run, without those that are found between them."""
+  if not config.objective.is_curve:
+    return (config.beta,)
+  return config.evaluation.eval_betas or config.objective.betas()
 
 
 def wanted_of_each(

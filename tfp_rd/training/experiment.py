@@ -50,7 +50,10 @@ def execute(
   data = _load_data(config.data, execution.data_dir)
   with run_lib.lock(run):
     if run.is_done:
-      return _evaluate_again(run, data, on_warning)
+      result = _evaluate_again(run, data, on_warning)
+      if execution.tensorboard:
+        tensorboard.finish(run)
+      return result
     program = _program(config, execution, data)
     origin = ancestry.start(run, program) if config.parent else None
     state, _ = trainer.train(

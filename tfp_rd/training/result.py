@@ -3,8 +3,8 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tfp_rd.model import evaluation, movable_model
 from tfp_rd.network import initial
@@ -12,7 +12,7 @@ from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated, refinement, result_file
 from tfp_rd.training import checkpoint, kept_pictures, provenance, published
 
-__all__ = ['extend', 'given_betas', 'write']
+__all__ = ['extend', 'write']
 
 
 def write(run, state, data) -> Mapping[str, Any]:
@@ -40,7 +40,7 @@ def write(run, state, data) -> Mapping[str, Any]:
   checkpoint.write_weights(
     model, run.path / 'checkpoint' / 'kept', players=players.brought
   )
-  betas = given_betas(run.config)
+  betas = evaluated.given_betas(run.config)
   found_beta = run.config.objective.found_beta(players.held)
   images = published.Images(run.config, data)
   about = {
@@ -92,7 +92,7 @@ def extend(run, model, data) -> Mapping[str, Any]:
     run,
     movable_model.MovableModel(model),
     data,
-    given_betas(run.config),
+    evaluated.given_betas(run.config),
     weights_sha256=checkpoint.weights_sha256(model),
   )
   run = run_lib.Run(run.path, _with(run.config, evaluation))
@@ -114,13 +114,6 @@ def extend(run, model, data) -> Mapping[str, Any]:
       run_lib.write_config(run)
       published.publish(run, points, images, about)
   return run.result
-
-
-def given_betas(config) -> Sequence[Optional[float]]:
-  """Returns the betas of a run, without those that are found between them."""
-  if not config.objective.is_curve:
-    return (config.beta,)
-  return config.evaluation.eval_betas or config.objective.betas()
 
 
 def _about_evaluation(images):

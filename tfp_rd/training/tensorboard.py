@@ -85,7 +85,7 @@ def writing(
   def begin(step):
     for name in ('train', 'validation', 'test', 'hparams'):
       shutil.rmtree(folder / name, ignore_errors=True)
-    for file in (folder / 'pictures').glob('*'):
+    for file in (folder / 'pictures').glob('*tfevents*'):
       if int(file.name.rpartition('.')[2]) >= step:
         file.unlink()
     for name in ('train', 'validation'):
