@@ -255,6 +255,7 @@ CASES = [
     DOES_NOT_HOLD,
   ),
   (11, lambda f: None if f.name[2] == 'v' else f, NOT_TESTABLE),
+  (11, lambda f: None if f.name == '--v' else f, NOT_TESTABLE),
   (
     11,
     moved(lambda f: f.name[2] == 'v', lambda b, r, d: (r, d + 9)),
@@ -419,6 +420,16 @@ def test_the_command_writes_the_page(call, whole, tmp_path):
   status, out, err = call('claims', whole)
   assert (status, err) == (0, [])
   assert '\n'.join(out) + '\n' == text
+
+
+def test_the_page_names_families_that_are_missing(call, tmp_path):
+  fakes = [f for f in world.everything() if f.name not in ('+++', '--v')]
+  status, out, err = call('claims', world.write(tmp_path / 'runs', fakes))
+  assert (status, err) == (0, [])
+  (line,) = [line for line in out if line.startswith('**Not all is there')]
+  assert '`+++`' in line
+  assert '`--v`' in line
+  assert '`---`' not in line
 
 
 def test_the_command_names_what_makes_mnist(call, tmp_path):

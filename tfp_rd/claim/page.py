@@ -24,11 +24,14 @@ A reproduction has to choose; what is said of the paper above follows these
 readings."""
 
 
-def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
+def page_md(
+  judged: Sequence[tuple[Claim, Verdict]], *, missing: Sequence[str] = ()
+) -> str:
   """Returns the page.
 
   Args:
     judged: Claims with their verdicts, in their order.
+    missing: Families of which there is no model of binarised MNIST.
   """
   rows = [
     (
@@ -42,7 +45,16 @@ def page_md(judged: Sequence[tuple[Claim, Verdict]]) -> str:
   sections = [_section(*pair) for pair in judged]
   sections.append(_CONFLICTS)
   sections += [f'**{name}.** {text}' for name, text in conflicts.CONFLICTS]
-  return '\n\n'.join([_TITLE, table, *sections]) + '\n'
+  lacking = [_missing_md(missing)] if missing else []
+  return '\n\n'.join([_TITLE, *lacking, table, *sections]) + '\n'
+
+
+def _missing_md(missing):
+  names = ', '.join(f'`{name}`' for name in missing)
+  return (
+    '**Not all is there:** no model of binarised MNIST is finished of '
+    f'{names}.  Verdicts on what all families reach may change with these.'
+  )
 
 
 def _section(claim, verdict):

@@ -11,8 +11,8 @@ from typing import Optional
 
 from absl import flags
 
+from tfp_rd import architecture, errors
 from tfp_rd import claim as claim_lib
-from tfp_rd import errors
 from tfp_rd.claim import evidence as evidence_lib
 from tfp_rd.claim import page
 from tfp_rd.cli import command, config_flags
@@ -71,7 +71,9 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     collected, _toy(arguments, flag_values.toy), flag_values.data_dir
   )
   judged = [(claim, claim.judge(evidence)) for claim in claim_lib.CLAIMS]
-  text = page.page_md(judged)
+  there = {curve.name for curve in evidence.curves(evidence_lib.MNIST)}
+  missing = [n for n in map(str, architecture.PAPER) if n not in there]
+  text = page.page_md(judged, missing=missing)
   if flag_values.output:
     atomic_file.write_atomically(flag_values.output, text)
     print(flag_values.output)
