@@ -19,6 +19,7 @@ _CASES = {
       f'shape{number}-settings{number}' for number in (3, 4, 5)
     ],
   },
+  'claims_test.py': {'test_one_run_alone_crashes_no_claim': []},
   'conditional_test.py': {
     'test_a_movable_model_is_that_at_each_beta': ['++v', '+-v', '-++'],
     'test_the_loss_of_a_step_is_that_of_its_betas': [
@@ -54,6 +55,7 @@ _CASES = {
       'sequential-vamp-reload_weights',
     ],
     'test_fit_trains_every_variable_and_lowers_the_loss': ['sequential-vamp'],
+    'test_images_are_sampled_only_when_asked_for': [],
     'test_the_batch_size_is_no_factor': [],
     'test_the_loss_is_d_plus_weight_times_r_as_drawn': ['vamp-0', 'vamp-1.0'],
   },
@@ -66,6 +68,7 @@ _CASES = {
     ],
   },
   'measure_run_test.py': {
+    'test_runs_of_one_family_go_by_their_names': [],
     'test_the_report_has_whatever_was_measured': [],
   },
   'measure_test.py': {
@@ -171,7 +174,7 @@ _CASES = {
   'wiring_test.py': {
     'test_an_average_starts_with_the_weights_of_the_parent': [],
     'test_every_field_of_a_run_reaches_its_training': [
-      *('architecture', 'learning_rate')
+      *('architecture', 'dropout', 'learning_rate', 'weight_averaging')
     ],
   },
 }
