@@ -130,7 +130,11 @@ def finish(run: Any) -> None:
     if run.config.objective.is_curve:
       place /= f'beta_{beta:g}'
     _write_scalars(
-      place, step, _numbers(point, split='test '), settings=_settings(run, beta)
+      place,
+      step,
+      _numbers(point, split='test '),
+      settings=_settings(run, beta),
+      trial=f'{run.path.name}, {place.name}',
     )
 
 
@@ -214,13 +218,14 @@ def _write_scalars(
   scalars: Mapping[str, float],
   *,
   settings: Optional[Mapping[str, Any]] = None,
+  trial: str = '',
 ) -> None:
   from tensorboard.plugins.hparams import api
 
   writer = tf.summary.create_file_writer(str(folder))
   with writer.as_default(step=step):
     if settings is not None:
-      api.hparams(dict(settings), trial_id=str(folder))
+      api.hparams(dict(settings), trial_id=trial)
     for name, value in scalars.items():
       tf.summary.scalar(name, value)
   writer.close()
