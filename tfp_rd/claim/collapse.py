@@ -61,6 +61,6 @@ CLAIM = Claim(
   'and -ELBO of 83.4 to 87.1.',
   f'It holds if R is below {_COLLAPSED_NATS:g} nats in every such run of the '
   f'six families, and above {_USED_NATS:g} with independent pixels; in part if '
-  'one of the two is so, of at least one run.',
+  'all six collapse, or only some do and independent pixels are above.',
   _judge,
 )

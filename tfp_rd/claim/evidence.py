@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TYPE_CHECKING
 
 from tfp_rd import config as config_lib
-from tfp_rd.curve import mixture
+from tfp_rd import errors
+from tfp_rd.curve import best
 from tfp_rd.curve.curve import Curve
 from tfp_rd.curve.diagonal import NamedPoint
 from tfp_rd.curve.point import CurvePoint
@@ -20,7 +21,7 @@ from tfp_rd.run import measures
 from tfp_rd.run import pictures as pictures_lib
 
 if TYPE_CHECKING:
-  from tfp_rd.curve import collection
+  from tfp_rd.curve import collection, mixture
   from tfp_rd.run import directory
 
 __all__ = ['DIGITS', 'MNIST', 'Evidence', 'best_of', 'number']
@@ -157,13 +158,12 @@ def paired_difference(
 
 def best_of(
   curves: Sequence[Curve], rate_nats: float
-) -> Optional[mixture.Mixture]:
+) -> 'Optional[mixture.Mixture]':
   """Returns what has the least D up to a rate, or `None` for nothing."""
-  offers = [o for c in curves for o in mixture.mixtures_at(c, rate_nats)]
-  return min(
-    offers, key=lambda offer: offer.nats('validation', 'distortion'),
-    default=None,
-  )  # fmt: skip
+  try:
+    return best.best_at_rate(curves, rate_nats).best
+  except errors.UserError:  # No model has so little.
+    return None
 
 
 def rates_of_seeds(point: CurvePoint) -> list[float]:

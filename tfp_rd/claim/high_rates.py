@@ -38,9 +38,11 @@ def _judge(evidence):
       (f'{rate:g}', f'`{found.name}`', evidence_lib.number(found.distortion),
        f'{excess:.1f}', f'{_PAPER_NATS[rate]:.1f}')
     )  # fmt: skip
-  blame, words = _blame(evidence, reached[0])
   if not rows:
-    return Verdict(NOT_TESTABLE, f'No model has a rate of {most:g} or less.')
+    return Verdict(
+      NOT_TESTABLE, f'No model has a rate of at most {reached[-1]:g} nats.'
+    )
+  blame, words = _blame(evidence, reached[0], least)
   return graded(
     all(is_far),
     blame,
@@ -53,13 +55,13 @@ def _judge(evidence):
   )
 
 
-def _blame(evidence, least_rate):
+def _blame(evidence, least_rate, least):
   """Returns whether the marginals are to blame, and what is known of it."""
   shares = []
   for named, value in evidence.measured(evidence_lib.MNIST, _VALUE):
     rate = named.point.test.rate.nats
     if rate >= least_rate:
-      gap = -named.point.test.elbo.nats - _least(evidence)
+      gap = -named.point.test.elbo.nats - least
       shares.append((rate - value.number) / gap)
   if not shares:
     return False, (
@@ -71,11 +73,6 @@ def _blame(evidence, least_rate):
     f'A marginal that is fitted afterwards takes {100 * share:.0f} % of the '
     f'gap away, over {len(shares)} points.'
   )
-
-
-def _least(evidence):
-  best = diagonal.best_point(evidence.curves(evidence_lib.MNIST))
-  return -best.point.test.elbo.nats
 
 
 CLAIM = Claim(

@@ -28,31 +28,13 @@ def _judge(evidence):
   if len(found) < _LEAST_RUNS:
     return Verdict(
       NOT_TESTABLE,
-      f'{len(found)} runs of digits were trained with a target, weight 3.',
+      f'{len(found)} runs of digits were trained with a target, weight '
+      f'{_WEIGHT:g}.',
     )
   found.sort(key=lambda each: (each[0].name, each[1]))
   curves = {c.name: c for c in evidence.curves(evidence_lib.DIGITS)}
-  rows, hits, jumps = [], [], []
-  for named, target in found:
-    point, curve = named.point, curves[named.name].lines_alone()
-    rate = point.test.rate.nats
-    other = evidence_lib.best_of([curve], point.validation.rate.nats)
-    above = None
-    if other is not None:
-      own = mixture.Mixture(named.name, (point,))
-      above = mixture.paired_difference(own, other, rate_nats=rate)
-    jump = _jump(curve, rate)
-    hits.append(
-      abs(rate - target) <= _NEAR_NATS
-      and (above is not None and above.nats <= _NEAR_NATS)
-    )
-    jumps.append(jump > _JUMP_NATS)
-    rows.append(
-      (f'`{named.name}`', f'{target:g}', cell.number(point.test.rate),
-       cell.number(point.test.distortion),
-       '\N{EN DASH}' if above is None else evidence_lib.number(above, '+'),
-       f'{jump:.2f}')
-    )  # fmt: skip
+  looked = [_look(named, target, curves) for named, target in found]
+  hits, jumps, rows = zip(*looked, strict=True)
   return graded(
     all(hits),
     any(jumps),
@@ -64,6 +46,26 @@ def _judge(evidence):
       *rows,
     ),
   )
+
+
+def _look(named, target, curves):
+  """Returns whether a run hits, whether the curve jumps there, and its row."""
+  point, curve = named.point, curves[named.name].lines_alone()
+  rate = point.test.rate.nats
+  other = evidence_lib.best_of([curve], point.validation.rate.nats)
+  jump, above = _jump(curve, rate), None
+  if other is not None:
+    own = mixture.Mixture(named.name, (point,))
+    above = mixture.paired_difference(own, other, rate_nats=rate)
+  is_near = abs(rate - target) <= _NEAR_NATS
+  is_hit = is_near and above is not None and above.nats <= _NEAR_NATS
+  row = (
+    f'`{named.name}`', f'{target:g}', cell.number(point.test.rate),
+    cell.number(point.test.distortion),
+    '\N{EN DASH}' if above is None else evidence_lib.number(above, '+'),
+    f'{jump:.2f}',
+  )  # fmt: skip
+  return is_hit, jump > _JUMP_NATS, row
 
 
 def _field(point, name):

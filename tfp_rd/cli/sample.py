@@ -144,7 +144,6 @@ def _keep(path, flag_values):
   refused = []
   runs = run_lib.runs_below(path, on_refused=refused.append)
   runs = [run for run in runs if run.is_done]
-  command.tensorflow()
   for run in runs:
     try:
       _keep_of(run, flag_values.data_dir)
@@ -169,7 +168,7 @@ def _keep_of(run, data_dir):
     raise errors.UserError(
       f'{run.path} is kept without weights, so that no pictures can be drawn.'
     )
-  # These bring TensorFlow.
+  command.tensorflow()
   from tfp_rd.model import movable_model
   from tfp_rd.training import checkpoint, experiment, kept_pictures, provenance
 

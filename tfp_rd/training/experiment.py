@@ -51,34 +51,11 @@ def execute(
   with run_lib.lock(run):
     if run.is_done:
       result = _evaluate_again(run, data, on_warning)
-      if execution.tensorboard:
-        tensorboard.finish(run)
-      return result
-    program = _program(config, execution, data)
-    origin = ancestry.start(run, program) if config.parent else None
-    state, _ = trainer.train(
-      program,
-      trainer.make_inputs(
-        program,
-        data.train,
-        objective=config.objective,
-        training=config.training,
-        seed=config.seed,
-        labels=data.train_labels,
-      ),
-      objective=config.objective,
-      training=config.training,
-      execution=execution,
-      validation=data.evaluation_images(
-        'validation', count=config.training.validation_examples
-      ),
-      run_dir=run.path,
-      owner=config.digest,
-      origin=origin,
-      on_progress=on_progress,
-      on_warning=on_warning,
-    )
-    result = result_lib.write(run, state, data)
+    else:
+      state = _train(
+        run, execution, data, on_progress=on_progress, on_warning=on_warning
+      )
+      result = result_lib.write(run, state, data)
     if execution.tensorboard:
       tensorboard.finish(run)
     return result
@@ -134,6 +111,35 @@ def _restore(run):
   model = _build(run.config, tuple(run.result['image_shape']), images=None)
   ancestry.read_kept(run, model)
   return model
+
+
+def _train(run, execution, data, **callbacks):
+  """Trains a run to its end; returns the state with the kept weights."""
+  config = run.config
+  program = _program(config, execution, data)
+  origin = ancestry.start(run, program) if config.parent else None
+  state, _ = trainer.train(
+    program,
+    trainer.make_inputs(
+      program,
+      data.train,
+      objective=config.objective,
+      training=config.training,
+      seed=config.seed,
+      labels=data.train_labels,
+    ),
+    objective=config.objective,
+    training=config.training,
+    execution=execution,
+    validation=data.evaluation_images(
+      'validation', count=config.training.validation_examples
+    ),
+    run_dir=run.path,
+    owner=config.digest,
+    origin=origin,
+    **callbacks,
+  )
+  return state
 
 
 def _refuse_without_weights(run):
