@@ -54,8 +54,8 @@ MUTATIONS = (
   Mutation(
     'training on the validation split',
     'training/experiment.py',
-    '        data.train,\n',
-    '        data.validation,\n',
+    '      data.train,\n',
+    '      data.validation,\n',
     'wiring_test.py::test_training_learns_the_training_images_alone',
   ),
   Mutation(
