@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times a training program on a device, without TensorFlow.
+"""Times a training program, or trains a run, on a device without TensorFlow.
 
     python -m benchmarks.accelerator export -+v --size=paper --output=program
     python -m benchmarks.accelerator run program
 
-The first command writes two files.  The second reads them and needs JAX, but no
-TensorFlow.  Its last line is one JSON record, described in
+    python -m benchmarks.accelerator export --run=DIR --output=program
+    python -m benchmarks.accelerator train program --minutes=8
+    python -m benchmarks.accelerator import program --run_root=runs
+
+`run` and `train` read program.npz and need JAX, but no TensorFlow; `train`
+keeps what it has reached in program.state.npz, and goes on from there when it
+is called again.  The last line of each is one JSON record, described in
 docs/accelerators.md.
 """
 
 import json
 import math
-import statistics
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -21,19 +25,25 @@ import numpy as np
 from absl import flags
 
 from benchmarks import artifact as artifact_lib
-from benchmarks import run_program
+from benchmarks import program_speed, train_program
 from tfp_rd import architecture as architecture_lib
 from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.cli import command as cli_command
+from tfp_rd.run import directory as run_lib
 
-__all__ = ['main', 'measure']
+__all__ = ['main']
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
   """Runs one of the two commands; returns its exit status."""
-  commands = {'export': (_define_export, _export), 'run': (_define_run, _run)}
+  commands = {
+    'export': (_define_export, _export),
+    'run': (_define_run, _run),
+    'train': (_define_train, _train),
+    'import': (_define_import, _import),
+  }
   command, *rest = (sys.argv[1:] if argv is None else [*argv]) or ['']
   if command not in commands:
     print(__doc__)
@@ -56,54 +66,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
   return 0
 
 
-def measure(artifact: artifact_lib.Artifact, *, num_calls: int) -> dict:
-  """Times calls of a program, each with the variables of the call before.
-
-  Args:
-    artifact: The program.
-    num_calls: Calls, of which the first is not timed.
-
-  Returns:
-    Device, steps a second (the median over calls), operations a second, and
-    what the program is.
-
-  Raises:
-    UserError: There is no JAX, or a term stopped being finite.
-  """
-  program = run_program.Executable(artifact)
-  print(f'{program.device}, compiled in {program.compile_s:.1f} s', flush=True)
-  about, seconds = artifact.about, []
-  for n in range(num_calls):
-    outputs, call_s = program()
-    seconds.append(call_s)
-    shown = ('loss', 'distortion_nats', 'rate_nats')
-    text = '  '.join(f'{name} {outputs[name]:.6g}' for name in shown)
-    print(f'call {n}: {call_s:.3f} s  {text}', flush=True)
-    if not all(map(math.isfinite, outputs.values())):
-      raise errors.UserError(
-        f'a term stopped being finite in call {n}, and the program with it, so '
-        'that there is nothing to time.'
-      )
-  step_s = statistics.median(seconds[1:]) / about['steps_per_call']
-  return {
-    'device': program.device,
-    'steps_per_s': _rounded(1 / step_s),
-    'gflop_per_s': _rounded(about['flops_a_step'] / step_s / 1e9),
-    'compile_s': _rounded(program.compile_s),
-    **about,
-    **program.versions,
-  }
-
-
 def _define_export(flag_values):
   here = {'flag_values': flag_values, 'module_name': 'Flags'}
   flags.DEFINE_string('output', 'program', 'Path without ending.', **here)
+  flags.DEFINE_string(
+    'run', '', 'Directory of a run that has not begun, for `train`.', **here
+  )
+  flags.DEFINE_float(
+    'max_mib', None, 'Largest file in MiB; more are cut.', 0.001, **here
+  )
   flags.DEFINE_boolean(
     'conditional', default=False, help='One network for all betas.', **here
   )
   flags.DEFINE_enum('size', 'small', ['small', 'paper'], 'Of the nets.', **here)
   flags.DEFINE_integer('batch_size', 128, 'Images a step.', 1, **here)
-  flags.DEFINE_integer('steps_per_call', 100, 'Steps of one call.', 1, **here)
+  flags.DEFINE_integer('steps_per_call', 50, 'Steps of one call.', 1, **here)
   flags.DEFINE_string('dataset', '', 'Images; random bits if empty.', **here)
   flags.DEFINE_string('data_dir', '', 'Where tfds keeps them.', **here)
   flags.DEFINE_integer(
@@ -126,7 +103,27 @@ def _define_run(flag_values):
   )
 
 
+def _define_train(flag_values):
+  flags.DEFINE_float(
+    'minutes',
+    math.inf,
+    'How long it may take, compilation included.',
+    0,
+    flag_values=flag_values,
+    module_name='Flags',
+  )
+
+
+def _define_import(flag_values):
+  here = {'flag_values': flag_values, 'module_name': 'Flags'}
+  flags.DEFINE_string('run_root', 'runs', 'Folder of runs.', **here)
+  flags.DEFINE_string('data_dir', '', 'Where tfds keeps them.', **here)
+
+
 def _export(flag_values, arguments):
+  if flag_values.run:
+    _export_run(flag_values, arguments)
+    return
   family = cli_command.single_argument(
     arguments, 'FAMILY, three signs such as -+v'
   )
@@ -148,11 +145,35 @@ def _export(flag_values, arguments):
   program, inputs = export_program.training_program(
     family, images, **settings, **traits
   )
-  artifact = export_program.export(
-    program, inputs, about=about, tf32=flag_values.tf32
+  exported, arrays = export_program.export_training(
+    program,
+    inputs,
+    {v.name + str(n): v for n, v in enumerate(program.variables)},
+    tf32=flag_values.tf32,
   )
-  artifact_lib.write(artifact, flag_values.output)
-  print(json.dumps(artifact.about))
+  about['flops_a_step'] = export_program.flops_a_step(program, inputs)
+  artifact = artifact_lib.Artifact({'train': exported}, arrays, about)
+  artifact_lib.write(artifact, flag_values.output, max_mib=flag_values.max_mib)
+  print(json.dumps(about))
+
+
+def _export_run(flag_values, arguments):
+  cli_command.refuse(arguments)
+  of_run = ('run', 'output', 'data_dir', 'steps_per_call', 'tf32', 'max_mib')
+  for name in flag_values:
+    if flag_values[name].present and name not in of_run:
+      raise errors.UserError(
+        f'--{name} is what the run of --run says already; leave it out.'
+      )
+  run = run_lib.load_run(flag_values.run)
+  cli_command.tensorflow()
+  from benchmarks import export_run
+
+  settings = {name: flag_values[name].value for name in of_run[2:]}
+  about = export_run.export_run(run, flag_values.output, **settings)
+  shown = ('steps_per_call', 'tf32_allowed', 'flops_a_step', 'versions')
+  record = {name: about[name] for name in shown}
+  print(json.dumps({'run': run.config.name, **record}))
 
 
 def _images(flag_values, *, is_small):
@@ -173,12 +194,39 @@ def _run(flag_values, arguments):
   path = cli_command.single_argument(
     arguments, 'PATH, as export --output has it'
   )
-  record = measure(artifact_lib.read(path), num_calls=flag_values.calls)
+  artifact, _ = artifact_lib.read(path)
+  if 'steps_per_call' not in artifact.about or 'config' in artifact.about:
+    raise errors.UserError(
+      f'{path}.npz is a run, to be trained by `train`; export a family to time '
+      'it.'
+    )
+  record = program_speed.measure(artifact, num_calls=flag_values.calls)
   print(json.dumps(record))
 
 
-def _rounded(number):
-  return float(f'{number:.4g}')
+def _train(flag_values, arguments):
+  path = cli_command.single_argument(
+    arguments, 'PATH, as export --output has it'
+  )
+  record = train_program.train(
+    path,
+    minutes=flag_values.minutes,
+    say=lambda line: print(line, flush=True),
+  )
+  print(json.dumps(record))
+
+
+def _import(flag_values, arguments):
+  path = cli_command.single_argument(
+    arguments, 'PATH, as export --output has it'
+  )
+  cli_command.tensorflow()
+  from benchmarks import import_run
+
+  run = import_run.import_run(
+    path, run_root=flag_values.run_root, data_dir=flag_values.data_dir
+  )
+  print(run.path)
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from typing import Any
 import benchmarks.quiet  # noqa: F401, before TensorFlow itself
 
 # isort: split
+import numpy as np
 import tensorflow as tf
 
 import tfp_rd
@@ -23,7 +24,7 @@ from tfp_rd.marginal import vamp
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import program as program_lib
 
-__all__ = ['export', 'training_program']
+__all__ = ['export', 'export_training', 'flops_a_step', 'training_program']
 
 _DEFAULTS = config_lib.TrainingConfig()
 
@@ -91,57 +92,102 @@ def training_program(
   return program, (inputs, tf.constant(steps_per_call), None)
 
 
-def export(
-  program: program_lib.Program, arguments, *, about: Mapping[str, Any], tf32
-) -> artifact.Artifact:
-  """Lowers a training program to StableHLO, with its variables as they are.
+def export_training(
+  program: program_lib.Program, arguments, variables, *, tf32
+) -> tuple[artifact.Program, dict[str, np.ndarray]]:
+  """Lowers a training program, as `export` does.
 
   Args:
-    program: With XLA; not to be used afterwards, since counting changes it.
-    arguments: Those of its compiled function.
-    about: Description of the program, kept with it.
+    program: With XLA.
+    arguments: Those of its compiled function; no row of metrics that goes on.
+    variables: By name.
+    tf32: As of `export`.
+  """
+  inputs, num_steps, _ = arguments
+  concrete = program._run.get_concrete_function(*arguments)
+  last, means = concrete.structured_outputs
+  return export(
+    program._run,
+    {'inputs': inputs, 'num_steps': num_steps, 'goes_on': None},
+    variables,
+    outputs=(*(f'last_{name}' for name in sorted(last)), *sorted(means)),
+    tf32=tf32,
+  )
+
+
+def export(
+  function, arguments: Mapping[str, Any], variables, *, outputs, tf32
+) -> tuple[artifact.Program, dict[str, np.ndarray]]:
+  """Lowers a function to StableHLO.
+
+  Args:
+    function: A `tf.function` with XLA.
+    arguments: Its arguments by name, in their order: tensors, or structures of
+      them; `None` is none of the program's inputs.
+    variables: By name; what the function captures is known by these names.
+    outputs: A name for each tensor that it returns.
     tf32: Whether factors of float32 products may be rounded to 10 bits, on
       devices that can; this is TensorFlow's default.
 
   Returns:
-    The program with its inputs.
+    program: The program.
+    arrays: Its inputs by name, the variables with the values that they have.
   """
-  text, portable = _lowered(program, arguments, tf32=tf32)
-  concrete = program._run.get_concrete_function(*arguments)
-  last, means = concrete.structured_outputs
-  by_handle = {id(v.handle): v for v in program.variables}
-  # An input that an objective does not ask for is none of the program's.
-  given = [x for x in tf.nest.flatten(arguments) if x is not None]
-  # Captured tensors that are no variables are constants.
-  captured = [by_handle.get(id(x), x) for x in concrete.captured_inputs]
+  text, portable = _lowered(function, arguments.values(), tf32=tf32)
+  concrete = function.get_concrete_function(*arguments.values())
+  names = {id(v.handle): name for name, v in variables.items()}
+  arrays = dict(_named_leaves(arguments))
+  for n, captured in enumerate(concrete.captured_inputs):
+    # Captured tensors that are no variables are constants.
+    name = names.get(id(captured), f'constant_{n}')
+    arrays[name] = variables.get(name, captured)
+  inputs = tuple(arrays)
   header = text[text.index('\nmodule @') :].split('\n', 2)[1]
-  return artifact.Artifact(
-    program=portable,
-    inputs=tuple(x.numpy() for x in (*given, *captured)),
-    outputs=(*(f'last_{name}' for name in sorted(last)), *sorted(means)),
-    fed_back={int(o): int(i) for i, o in _ALIAS.findall(header)},
-    about={**about, 'flops_a_step': _flops_a_step(program, arguments)},
+  changed = {int(o): inputs[int(i)] for i, o in _ALIAS.findall(header)}
+  return (
+    artifact.Program(
+      portable, inputs, (*outputs, *(changed[n] for n in sorted(changed)))
+    ),
+    {name: x.numpy() for name, x in arrays.items()},
   )
 
 
-def _lowered(program, arguments, *, tf32):
-  """Returns the program as text and in the portable form."""
+def _named_leaves(structure, prefix=''):
+  """Yields names and tensors of a structure in the order of TensorFlow."""
+  if hasattr(structure, '_asdict'):
+    items = structure._asdict().items()
+  elif isinstance(structure, Mapping):
+    # TensorFlow sorts mappings; the arguments are none of its own.
+    items = sorted(structure.items()) if prefix else structure.items()
+  elif isinstance(structure, (tuple, list)):
+    items = enumerate(structure)
+  else:
+    if structure is not None:
+      yield prefix.removesuffix('/'), structure
+    return
+  for name, value in items:
+    yield from _named_leaves(value, f'{prefix}{name}/')
+
+
+def _lowered(function, arguments, *, tf32):
+  """Returns a function as text and in the portable form."""
   config = tf.config.experimental
   before = config.tensor_float_32_execution_enabled()
   config.enable_tensor_float_32_execution(tf32)
   try:
     with command.silence_startup():
-      lower = program._run.experimental_get_compiler_ir(*arguments)
+      lower = function.experimental_get_compiler_ir(*arguments)
       return lower('stablehlo'), lower('stablehlo_serialized')
   finally:
     config.enable_tensor_float_32_execution(before)
 
 
-def _flops_a_step(program, arguments):
+def flops_a_step(program, arguments) -> float:
   """Counts the operations of a step with all densities of a VampPrior at once.
 
   In chunks they would be computed in a loop, which counts as one iteration, and
-  again for the gradient, which is not work of the model.
+  again for the gradient, which is not work of the model.  The program is not to
+  be used afterwards, since counting changes it.
   """
   for part in program.submodules:
     if isinstance(part, vamp.Vamp):

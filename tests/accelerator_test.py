@@ -30,17 +30,23 @@ func.func @main(%step: tensor<i64>)
 """
 
 
+def made_of(stablehlo):
+  program = artifact.Program(
+    stablehlo=stablehlo,
+    inputs=('step',),
+    outputs=('loss', 'distortion_nats', 'rate_nats', 'step'),
+  )
+  return artifact.Artifact(
+    {'train': program},
+    {'step': np.array(2**40)},
+    {'steps_per_call': 2, 'flops_a_step': 5},
+  )
+
+
 @pytest.fixture(name='counter')
 def path_of_counter(tmp_path):
   """Path of a program that costs nothing."""
-  program = artifact.Artifact(
-    program=COUNTER,
-    inputs=(np.array(2**40),),
-    outputs=('loss', 'distortion_nats', 'rate_nats'),
-    fed_back={3: 0},
-    about={'steps_per_call': 2, 'flops_a_step': 5},
-  )
-  artifact.write(program, tmp_path / 'a.b' / 'counter')
+  artifact.write(made_of(COUNTER), tmp_path / 'a.b' / 'counter')
   return tmp_path / 'a.b' / 'counter'
 
 
@@ -56,6 +62,14 @@ def training_program(signs, *, conditional=False, dropout=0.0):
   )
 
 
+def exported_training(program, arguments):
+  names = [f'{n} {v.name}' for n, v in enumerate(program.variables)]
+  variables = dict(zip(names, program.variables, strict=True))
+  return export_program.export_training(
+    program, arguments, variables, tf32=True
+  )
+
+
 @pytest.mark.parametrize(
   ('signs', 'conditional'),
   [
@@ -68,17 +82,15 @@ def training_program(signs, *, conditional=False, dropout=0.0):
 def test_losses_under_jax_are_those_of_tensorflow(signs, conditional):
   pytest.importorskip('jax')
   settings = {'conditional': conditional, 'dropout': 0.3}
-  theirs = run_program.Executable(
-    export_program.export(
-      *training_program(signs, **settings), about={}, tf32=True
-    )
-  )
+  exported, arrays = exported_training(*training_program(signs, **settings))
+  device = run_program.Device()
+  theirs, values = device.compile(exported), device.put(arrays)
   # A twin, since to be counted changes a program.
   program, (inputs, num_steps, _) = training_program(signs, **settings)
   losses = []
   for _ in range(2):
     means = program.run(inputs, num_steps)
-    outputs, _ = theirs()
+    outputs, _ = theirs(values)
     # The rate, which starts near 0, is a difference of two of these.
     for name in set(means) - {'rate_nats'}:
       np.testing.assert_allclose(outputs[name], means[name], 1e-5, err_msg=name)
@@ -88,10 +100,15 @@ def test_losses_under_jax_are_those_of_tensorflow(signs, conditional):
 
 def test_variables_are_fed_back_in_all_their_bits(counter):
   pytest.importorskip('jax')
-  program = run_program.Executable(artifact.read(counter))
-  halves = [program()[0]['loss'] for _ in range(3)]
+  found, _ = artifact.read(counter)
+  device = run_program.Device()
+  program, values = (
+    device.compile(found.programs['train']),
+    device.put(found.arrays),
+  )
+  halves = [program(values)[0]['loss'] for _ in range(3)]
   assert halves == [2.0**39] * 3  # In float32.
-  assert int(program._inputs[0]) == 2**40 + 3
+  assert int(values['step']) == 2**40 + 3
 
 
 def test_a_program_runs_without_tensorflow(counter):
@@ -132,7 +149,12 @@ def test_without_jax_there_is_one_sentence(name, counter, monkeypatch, capsys):
 @pytest.mark.parametrize(
   ('arguments', 'sentence'),
   [
-    (['run', 'nowhere'], 'there is no nowhere.stablehlo'),
+    (['run', 'nowhere'], 'there is no nowhere.npz'),
+    (['train', 'nowhere'], 'there is no nowhere.npz'),
+    (['import', 'nowhere'], 'there is no nowhere.npz'),
+    (['export', '--run=nowhere'], 'nowhere is not the directory of a run'),
+    (['export', '---', '--run=nowhere'], "'---' is no flag"),
+    (['export', '--run=nowhere', '--size=paper'], 'leave it out'),
     (['run'], 'expected PATH'),
     (['export', '-+v', '--dataset=nowhere'], 'nowhere'),
     (['export', '+-x'], "'+-x' is no architecture"),
@@ -151,23 +173,26 @@ def test_the_export_of_a_family_is_described(tmp_path, capsys):
   path = tmp_path / 'program'
   flags = ['--image_size=4', '--batch_size=4', '--num_images=9', '--notf32']
   assert accelerator.main(['export', '---', *flags, f'--output={path}']) == 0
-  found = artifact.read(path)
+  found, _ = artifact.read(path)
   assert found.about == json.loads(capsys.readouterr().out)
   assert found.about['images'] == [9, 4, 4, 1]
   assert found.about['flops_a_step'] > 0
   assert not found.about['tf32_allowed']
-  images, seed = found.inputs[:2]
-  assert images.shape == (9, 4, 4, 1)
-  assert seed.shape == (2,)
-  # All that is returned has a name; all variables are fed back.
-  places = range(len(found.outputs), len(found.outputs) + len(found.fed_back))
-  assert set(found.fed_back) == set(places)
-  assert all(found.inputs[n].size for n in found.fed_back.values())
+  assert found.arrays['inputs/images'].shape == (9, 4, 4, 1)
+  assert found.arrays['inputs/seed'].shape == (2,)
+  # Each output has a name, and a variable's is that of an input.
+  program = found.programs['train']
+  assert len(set(program.outputs)) == len(program.outputs)
+  assert set(program.inputs) == set(found.arrays)
+  variables = set(program.inputs) & set(program.outputs)
+  assert {'loss', 'rate_nats'} < set(program.outputs)
+  assert len(variables) > 50
 
 
 @pytest.mark.parametrize('tf32', [True, False])
 def test_tf32_is_forbidden_in_the_program_itself(tf32):
-  text, _ = export_program._lowered(*training_program('---'), tf32=tf32)
+  program, arguments = training_program('---')
+  text, _ = export_program._lowered(program._run, arguments, tf32=tf32)
   assert ('HIGHEST' in text) != tf32
   assert ('DEFAULT' in text) == tf32
 
@@ -177,7 +202,7 @@ def test_a_vamp_prior_in_pieces_counts_as_in_one():
   for part in pieces[0].submodules:
     if isinstance(part, vamp.Vamp):
       part._max_densities = 100  # Of 16 * 50.
-  counts = {export_program._flops_a_step(*given) for given in (whole, pieces)}
+  counts = {export_program.flops_a_step(*given) for given in (whole, pieces)}
   assert len(counts) == 1
 
 
@@ -196,7 +221,7 @@ def test_every_family_is_a_portable_program(signs, conditional, in_pieces):
   for part in program.submodules:
     if in_pieces and isinstance(part, vamp.Vamp):
       part._max_densities = 100
-  text, portable = export_program._lowered(program, arguments, tf32=True)
+  text, portable = export_program._lowered(program._run, arguments, tf32=True)
   assert portable
   assert 'custom_call' not in text  # Of one kind of device.
   assert 'tensor<?' not in text  # A shape that is not static.

@@ -143,14 +143,14 @@ def test_damaged_metrics_of_a_training_that_goes_on(tmp_path):
   rows = [{'step': 2, 'loss': 3.5}, {'step': 4, 'loss': 1.25}]
   written = state()
   written.program.step.assign(4)
-  files = folder.Folder(tmp_path, written, print)
+  files = folder.Folder(tmp_path, written, print, num_steps=4)
   files.write(rows)
   files.save(rows)
   path, num_sentences = tmp_path / 'metrics.csv', 0
   for damaged in fabrication.damages(path.read_bytes(), b'step,loss\n2,9\n'):
     path.write_bytes(damaged)
     said = []
-    read = folder.Folder(tmp_path, written, said.append).restore()
+    read = folder.Folder(tmp_path, written, said.append, num_steps=4).restore()
     assert read == ([] if said else rows)
     num_sentences += bool(said)
   assert num_sentences > fabrication.NUM_FLIPS / 2

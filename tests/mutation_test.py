@@ -53,14 +53,14 @@ KEPT = 'selection_test.py::test_the_best_weights_are_kept_whole_and_cut'
 MUTATIONS = (
   Mutation(
     'training on the validation split',
-    'training/experiment.py',
-    '      data.train,\n',
-    '      data.validation,\n',
+    'training/prepared.py',
+    '    program,\n    data.train,\n',
+    '    program,\n    data.validation,\n',
     'wiring_test.py::test_training_learns_the_training_images_alone',
   ),
   Mutation(
     'weights chosen on test',
-    'training/experiment.py',
+    'training/prepared.py',
     "'validation', count=",
     "'test', count=",
     f'{CHOSEN}[on-off-10]',
@@ -89,7 +89,7 @@ MUTATIONS = (
   ),
   Mutation(
     'dropout dropped',
-    'training/experiment.py',
+    'training/prepared.py',
     'dropout=settings.dropout',
     'dropout=0.0',
     f'{FIELD}[dropout]',
@@ -173,24 +173,24 @@ MUTATIONS = (
   ),
   Mutation(
     'passes of an evaluation share their noise',
-    'model/evaluation.py',
-    'initial.fold_in(batch_seed, m)',
-    'batch_seed',
+    'model/passes.py',
+    'initial.fold_in(of_batch, m)',
+    'of_batch',
     'coverage_test.py'
     '::test_means_over_draws_spread_as_one_over_their_number[8]',
   ),
   Mutation(
     'batches of an evaluation share their noise',
-    'model/evaluation.py',
-    'initial.fold_in(seed, n)',
-    'seed',
+    'model/passes.py',
+    'initial.fold_in(self.seed, n)',
+    'self.seed',
     'coverage_test.py::test_errors_are_as_large_as_is_said[of_draws]',
   ),
   Mutation(
     'validation draws from the training seed',
     'training/loop.py',
-    'initial.fold_in(inputs.seed, -2)',
-    'inputs.seed',
+    'return initial.fold_in(seed, -2)',
+    'return initial.as_seed(seed)',
     'selection_test.py'
     '::test_every_validation_has_the_same_draws_and_none_of_training',
   ),
@@ -225,9 +225,9 @@ MUTATIONS = (
   ),
   Mutation(
     'curves chosen at one beta for all four',
-    'training/loop.py',
-    '{b: measure(b, num_samples)',
-    '{b: measure(betas[0], num_samples)',
+    'training/scoring.py',
+    '{beta: measure(beta, num_samples)',
+    '{beta: measure(betas[0], num_samples)',
     'selection_test.py'
     '::test_a_curve_is_chosen_by_all_the_betas_that_are_compared',
   ),

@@ -29,6 +29,8 @@ tfp-rd train [flags]: train one model and evaluate it on every split.
   tfp-rd train --architecture=-+v --objective='multi_rate()'   all betas at once
   tfp-rd train --dataset=mine.npz --num_steps=3000 --latent_size=4
   tfp-rd train --max_steps=2 --fake_data      a dry run
+  tfp-rd train --architecture=-+v --prepare   the directory alone, to be trained
+                                              elsewhere (docs/accelerators.md)
 
 An architecture is three signs: encoder, decoder, marginal, as in the paper.
 {signs}
@@ -57,6 +59,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _define(flag_values):
   objective_flags.define(flag_values)
   config_flags.define(flag_values)
+  flags.DEFINE_boolean(
+    'prepare',
+    default=False,
+    help="Make the run's directory, print it, and train nothing.",
+    flag_values=flag_values,
+    module_name='Training elsewhere',
+  )
 
 
 def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
@@ -76,6 +85,10 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
     config = longer.continuing(
       config, execution.run_root, on_note=command.print_error
     )
+  if flag_values.prepare:
+    training.check_images([config], execution)
+    print(run_lib.create_run(execution.run_root, config).path)
+    return
   run = _done(config, execution)
   rows = [
     ((split, '' if beta is None else f'{beta:g}'), point)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_rd import agreement, argument, errors, field, rate_distortion
 from tfp_rd import point as point_lib
-from tfp_rd.model import condition, examples, fingerprint
+from tfp_rd.model import condition, examples, fingerprint, passes
 from tfp_rd.network import initial, precision
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ __all__ = [
   'evaluate_examples',
   'evaluate_whole',
 ]
-
-# Images, times draws in one pass of `evaluate`.
-_ROWS_A_PASS = 1000
-
-# Folded into the seed, so that no evaluation repeats the draws of training.
-_EVALUATION = 24_301
 
 # The compiled evaluation of each model, with the fingerprint that it had.
 _COMPILED = weakref.WeakKeyDictionary()
@@ -135,28 +129,26 @@ def evaluate_whole(
   _refuse_several_betas(model)
   num_samples = field.whole('num_samples', num_samples, least=1)
   batch_size = field.whole('batch_size', batch_size, least=1)
-  seed = initial.fold_in(argument.seed(seed), _EVALUATION)
   images = examples.as_array(images, model)
   images = np.asarray(rate_distortion.as_examples(images, model.dtype))
   argument.check_examples(images, 'images')
-  size = min(batch_size, len(images))
-  at_once = _draws_at_once(size, num_samples)
+  plan = passes.plan(
+    len(images),
+    num_samples=num_samples,
+    seed=argument.seed(seed),
+    batch_size=batch_size,
+  )
+  at_once = plan.draws_at_once
   compiled = _compiled(model)
   results = []
   with precision.without_tf32():
-    compiled.trace(tf.constant(images[:size]), seed, at_once)
+    compiled.trace(tf.constant(plan.batch(images, 0)), plan.seed, at_once)
     if compiled.takes_bits:
       argument.check_bits(images, 'images')
-    for n, start in enumerate(range(0, len(images), size)):
-      x = images[start : start + size]
-      # One shape, one trace: the last batch is filled up and cut again.
-      x = tf.constant(np.concatenate([x, np.repeat(x[-1:], size - len(x), 0)]))
-      batch_seed = initial.fold_in(seed, n)
+    for n in range(plan.num_batches):
+      x = tf.constant(plan.batch(images, n))  # One shape, one trace.
       results.append(
-        sum(
-          compiled(x, initial.fold_in(batch_seed, m), at_once).numpy()
-          for m in range(num_samples // at_once)
-        )
+        sum(compiled(x, s, at_once).numpy() for s in plan.seeds(n))
       )
   nats = np.concatenate(results, axis=1)[:, : len(images)] / num_samples
   point = point_lib.Point.from_examples(
@@ -203,13 +195,12 @@ class _Compiled:
     if key not in self._traced:
 
       def sum_of_draws(x, seed):
-        draws = rate_distortion.draw(
+        sums, draws = passes.sums_of_draws(
           self._model(), x, num_samples=num_samples, seed=seed
         )
         self.status = _status(self._model(), draws)
         self.takes_bits = agreement.takes_bits(draws.decoding)
-        nats = tf.stack([draws.rate, draws.distortion])
-        return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1)
+        return sums
 
       compiled = tf.function(sum_of_draws, autograph=False)
       self._traced[key] = compiled.get_concrete_function(x, seed)
@@ -239,9 +230,3 @@ def _is_estimate(part, distribution):
     for value in (distribution, part, *part.submodules)
   )
   return 'estimate' in said
-
-
-def _draws_at_once(num_images, num_samples):
-  """Returns how many draws one pass takes: a divisor of their number."""
-  most = max(1, _ROWS_A_PASS // num_images)
-  return max(n for n in range(1, most + 1) if num_samples % n == 0)

@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 _KEPT = 2
-# Beginning of the names of what players brought along.
-_PLAYERS = 'players/'
+_PLAYERS = 'players/'  # Begins the names of what players brought along.
 _NOTHING = types.MappingProxyType({})
 
 
@@ -44,7 +43,7 @@ class Checkpoints:
   Args:
     folder: Where they are.
     variables: What they hold, by name.
-    same: By variable, the error for a file that has another value of it.
+    same: By variable, the error, or `None`, for a file that has another value.
     on_warning: Called with a sentence when a checkpoint cannot be read.
   """
 
@@ -53,7 +52,7 @@ class Checkpoints:
     folder,
     variables: Mapping[str, tf.Variable],
     *,
-    same: Mapping[str, Callable[[pathlib.Path], Exception]] = _NOTHING,
+    same: Mapping[str, Callable[..., Optional[Exception]]] = _NOTHING,
     on_warning: Callable[[str], object],
   ):
     self._folder = pathlib.Path(folder)
@@ -202,8 +201,9 @@ def _read(variables, path, *, same=_NOTHING):
   except Exception as e:  # TensorFlow raises IndexError, ValueError and more.
     raise _Corrupt(_reason(e)) from e
   for name, refused in same.items():
-    if not np.array_equal(values[name], variables[name]):
-      raise refused(path)
+    is_same = np.array_equal(values[name], variables[name])
+    if not is_same and (error := refused(path)):
+      raise error
   for name, variable in variables.items():
     variable.assign(values[name])
 

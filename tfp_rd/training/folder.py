@@ -53,6 +53,7 @@ class Folder:
     on_warning: Called with a sentence when a file cannot be read.
     origin: The `Origin` to begin at where the folder has no checkpoint of its
       own training, or `None`.
+    num_steps: Where training ends.
   """
 
   def __init__(
@@ -62,8 +63,10 @@ class Folder:
     on_warning: Callable[[str], Any],
     *,
     origin: Optional[Origin] = None,
+    num_steps: int,
   ):
     self._state = state
+    self._num_steps = num_steps
     self._on_warning = on_warning
     self._origin = origin
     self._path = None if run_dir is None else pathlib.Path(run_dir)
@@ -144,6 +147,8 @@ class Folder:
     )
 
   def _compiled_otherwise(self, path):
+    if int(path.name.rpartition('-')[2]) >= self._num_steps:
+      return None  # No noise is left to draw: it is evaluated here.
     other = not bool(self._state.program.is_compiled)
     return errors.HeldBackError(
       f'the checkpoint {path} is of a training with jit_compile={other}, under '

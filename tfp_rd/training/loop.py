@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: calls the compiled program, validates and saves."""
 
-import math
 import pathlib
 import signal
 import time
@@ -15,7 +14,7 @@ from tfp_rd.model import evaluation
 from tfp_rd.model import variables as variables_lib
 from tfp_rd.network import initial
 from tfp_rd.run import interruption
-from tfp_rd.training import folder
+from tfp_rd.training import folder, scoring
 from tfp_rd.training import inputs as inputs_lib
 from tfp_rd.training import schedule as schedule_lib
 from tfp_rd.training import selection as selection_lib
@@ -27,11 +26,8 @@ __all__ = [
   'score_fn',
   'should_compile',
   'train_program',
+  'validation_seed',
 ]
-
-# Draws for each image when weights are compared on validation; the same draws
-# at every validation, so that only the weights differ.
-_VALIDATION_SAMPLES = 4
 
 # The owner where none is given.
 _NOBODY = '00' * 32
@@ -128,14 +124,20 @@ def train_program(
     Stopped: Ctrl-C, or what a command takes for it; a checkpoint is written.
     OSError: A file cannot be written.
   """
-  files = folder.Folder(run_dir, state, on_warning, origin=origin)
+  files = folder.Folder(
+    run_dir,
+    state,
+    on_warning,
+    origin=origin,
+    num_steps=schedule.num_steps,
+  )
   metrics = files.restore()
   # The same draws at every validation, and none that training sees.
   score = score_fn(
     state.program.movable,
     objective,
     validation,
-    seed=initial.fold_in(inputs.seed, -2),
+    seed=validation_seed(inputs.seed),
   )
   if int(state.program.step) < schedule.num_steps:
     # While it is traced nothing is lost, so that a stop ends it at once.
@@ -197,6 +199,11 @@ def _end_row(state, schedule, step, means, score):
   return {'step': step, **means, 'validation_score': best}
 
 
+def validation_seed(seed: initial.Seed):
+  """Returns the seed of validations, `[2]`, from that of a training's steps."""
+  return initial.fold_in(seed, -2)
+
+
 def score_fn(movable, objective, validation, *, seed):
   """Returns a function that scores the weights as they are; less is better.
 
@@ -212,13 +219,4 @@ def score_fn(movable, objective, validation, *, seed):
       movable.to(beta), validation, num_samples=num_samples, seed=seed
     )
 
-  def score():
-    if objective.is_curve:  # As many draws in all.
-      betas = objective.compared_betas()
-      num_samples = -(-_VALIDATION_SAMPLES // len(betas))
-      value = objective.score({b: measure(b, num_samples) for b in betas})
-    else:
-      value = objective.score(measure(objective.beta, _VALIDATION_SAMPLES))
-    return value if math.isfinite(value) else math.inf
-
-  return score
+  return lambda: scoring.score(objective, measure)

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_rd import errors, version
-from tfp_rd.run import result_file
+from tfp_rd.run import elsewhere, result_file
 from tfp_rd.training import checkpoint
 
 __all__ = [
@@ -50,6 +50,7 @@ def about_training(run, state, data) -> dict[str, Any]:
       'step': int(state.selection.step) or run.config.training.num_steps,
       'is_averaged': bool(state.selection.is_averaged),
     },
+    **elsewhere.read(run.path),
     **_entropy(data),
   }
 

@@ -63,6 +63,25 @@ class Selection(tf.Module):
       _assign(self._kept, self._variables)
     return score
 
+  def put(self, kept, *, score: float, step: int, is_averaged: bool) -> None:
+    """Keeps weights that were chosen elsewhere.
+
+    Args:
+      kept: Their values by name.
+      score: What they scored.
+      step: At which step they were.
+      is_averaged: Whether they are the average rather than the weights.
+    """
+    self.score.assign(score)
+    self.step.assign(step)
+    self.is_averaged.assign(is_averaged)
+    _assign(self._kept, kept)
+
+  @property
+  def variables_chosen(self) -> dict[str, tf.Variable]:
+    """The variables whose values are kept, by name."""
+    return dict(self._variables)
+
   def take(self) -> None:
     """Gives model and players the kept weights, if any were offered."""
     if math.isfinite(float(self.score)):

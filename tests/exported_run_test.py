@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run that is trained under JAX is the run that is trained here."""
+
+
+import numpy as np
+import pytest
+
+from benchmarks import accelerator, artifact
+from tfp_rd import errors
+from tfp_rd.cli import __main__ as dispatcher
+from tfp_rd.run import directory
+from tfp_rd.training import checkpoint
+
+TRAIN = (
+  *('train', '--architecture=---', '--latent_size=2', '--batch_size=16'),
+  *('--num_steps=12', '--validate_every=4', '--validation_examples=30'),
+  *('--eval_samples=2', '--eval_examples=20', '--eval_train_examples=20'),
+)
+CURVE = ('--objective=multi_rate(num_groups=4)', '--eval_betas=0.1,1')
+STEPS = 2  # Of a call, and of a row.
+
+# Adds 1 to each weight, and has its mean as the loss.
+ARRAYS = {
+  'bits': np.array([[0, 1, 1]] * 5, np.float32),
+  'greys': (np.arange(256) / np.float32(255)).astype(np.float32),
+  'negative zero': np.array([-0.0, 1.0], np.float32),
+  'zeros': np.zeros([300, 400], np.float32),
+  'noise': np.random.RandomState(0).normal(size=[7, 3]).astype(np.float32),
+  'copy': np.random.RandomState(0).normal(size=[7, 3]).astype(np.float32),
+  'other shape': np.random.RandomState(0)
+  .normal(size=[7, 3])
+  .astype(np.float32)
+  .reshape([3, 7]),
+  'scalar': np.array(2**40),
+  'text': np.array([-(2**31), 5], np.int32),
+  'not finite': np.array([np.nan, np.inf, 0.0], np.float32),
+}
+
+
+def write_arrays(path, **settings):
+  programs = {'train': artifact.Program(b'\0code', ('a', 'b'), ('c', 'a'))}
+  return artifact.write(
+    artifact.Artifact(programs, ARRAYS, {'n': 3}), path, **settings
+  )
+
+
+@pytest.mark.parametrize('max_mib', [None, 0.0005])
+def test_what_is_written_is_read_bit_for_bit(tmp_path, max_mib):
+  digest = write_arrays(tmp_path / 'a.b', max_mib=max_mib)
+  found, again = artifact.read(tmp_path / 'a.b')
+  assert digest == again
+  assert found.about == {'n': 3}
+  assert found.programs['train'].stablehlo == b'\0code'
+  assert found.programs['train'].outputs == ('c', 'a')
+  for name, array in ARRAYS.items():
+    assert found.arrays[name].dtype == array.dtype, name
+    assert found.arrays[name].shape == array.shape, name
+    assert found.arrays[name].tobytes() == array.tobytes(), name
+  files = [*tmp_path.iterdir()]
+  assert (len(files) > 1) == bool(max_mib)
+  assert all(f.stat().st_size <= (max_mib or 1) * 2**20 for f in files)
+
+
+def test_zeros_copies_and_bits_are_small(tmp_path):
+  noise = np.random.RandomState(1).normal(size=[100, 100]).astype(np.float32)
+  sizes = {}
+  for name, arrays in {
+    'noise': {'a': noise},
+    'and its copies': {'a': noise, **{str(n): noise for n in range(9)}},
+    'bits': {'a': (noise > 0).astype(np.float32)},
+  }.items():
+    artifact.write(artifact.Artifact({}, arrays, {}), tmp_path / name)
+    sizes[name] = (tmp_path / f'{name}.npz').stat().st_size
+  assert sizes['and its copies'] < 1.05 * sizes['noise']
+  assert sizes['bits'] < sizes['noise'] / 16
+
+
+def test_a_file_that_is_cut_is_refused_and_a_smaller_one_leaves_no_parts(
+  tmp_path,
+):
+  path = tmp_path / 'a'
+  write_arrays(path, max_mib=0.0005)
+  (tmp_path / 'a.npz.1').unlink()
+  with pytest.raises(errors.UserError, match='copy it again'):
+    artifact.read(path)
+  write_arrays(path)
+  assert [f.name for f in tmp_path.iterdir()] == ['a.npz']
+  content = (tmp_path / 'a.npz').read_bytes()
+  (tmp_path / 'a.npz').write_bytes(content[:-40])
+  with pytest.raises(errors.UserError, match='copy it again'):
+    artifact.read(path)
+
+
+def run_of(folder, *flags):
+  """Makes a run that has not begun; returns it."""
+  assert (
+    dispatcher.main([*TRAIN, *flags, f'--run_root={folder}', '--prepare']) == 0
+  )
+  (path,) = folder.iterdir()
+  assert [f.name for f in path.iterdir()] == ['config.json']
+  return directory.load_run(path)
+
+
+@pytest.fixture(name='exported', scope='module', params=[(), CURVE])
+def exported_and_trained(request, tmp_path_factory):
+  """Folder with `there`, exported and trained in three calls, and its flags."""
+  pytest.importorskip('jax')
+  folder = tmp_path_factory.mktemp('exported')
+  run = run_of(folder / 'prepared', *request.param)
+  call(
+    'export',
+    f'--run={run.path}',
+    f'--output={folder / "there"}',
+    f'--steps_per_call={STEPS}',
+  )
+  for minutes in ('0', '0', '9'):  # A row at the least.
+    call('train', folder / 'there', f'--minutes={minutes}')
+  return folder, request.param
+
+
+def call(*arguments):
+  assert accelerator.main([str(a) for a in arguments]) == 0
+
+
+def trained_here(folder, *flags):
+  flags = (*TRAIN, *flags, f'--run_root={folder}')
+  assert (
+    dispatcher.main([*flags, f'--steps_per_call={STEPS}', '--jit_compile=true'])
+    == 0
+  )
+  (path,) = folder.glob('run_*')
+  return directory.load_run(path)
+
+
+@pytest.mark.slow
+def test_an_imported_run_is_that_which_is_trained_here(exported, capsys):
+  folder, flags = exported
+  state, _ = artifact.read(folder / 'there.state')
+  call('import', folder / 'there', f'--run_root={folder / "runs"}')
+  assert capsys.readouterr().err == ''
+  # The same command evaluates it; no step is left.
+  command = [*TRAIN, *flags, f'--run_root={folder / "runs"}']
+  assert dispatcher.main(command) == 0
+  (path,) = (folder / 'runs').glob('run_*')
+  run, twin = directory.load_run(path), trained_here(folder / 'here', *flags)
+  assert [row['step'] for row in run.metrics] == [2, 4, 6, 8, 10, 12]
+  for ours, theirs in zip(twin.metrics, run.metrics, strict=True):
+    for name in set(ours) - {'rate_nats', 'validation_score'}:
+      assert theirs[name] == pytest.approx(ours[name], rel=1e-4), name
+    # Other normals without XLA: the same in the mean.
+    if 'validation_score' in ours:
+      assert theirs['validation_score'] == pytest.approx(
+        ours['validation_score'], rel=0.03
+      )
+  for beta, point in run.points('test').items():
+    here = twin.points('test')[beta]
+    assert point.distortion_nats == pytest.approx(
+      here.distortion_nats, rel=1e-3
+    )
+  (first, *_, last) = run.result['trained_on']
+  assert first['num_steps'] == STEPS
+  assert last['num_steps'] == 12 - 2 * STEPS
+  assert {'device', 'jax', 'tf32_allowed', 'steps_per_s'} < set(last)
+  assert 'trained_on' not in twin.result
+  assert run.result['kept']['step'] == state.about['progress']['kept_step']
+  kept = checkpoint.tf.train.load_checkpoint(str(path / 'checkpoint' / 'kept'))
+  for name in kept.get_variable_to_shape_map():
+    value = state.arrays[f'kept/{name}']
+    assert kept.get_tensor(name).tobytes() == value.tobytes(), name
