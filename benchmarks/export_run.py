@@ -11,18 +11,18 @@ import tensorflow as tf
 
 from benchmarks import artifact, export_program
 from tfp_rd import config as config_lib
-from tfp_rd import errors, version
+from tfp_rd import errors, rate_distortion, version
 from tfp_rd.model import passes
 from tfp_rd.network import initial
 from tfp_rd.run import directory as run_lib
-from tfp_rd.training import checkpoint, loop, prepared, scoring
+from tfp_rd.training import checkpoint, experiment, loop, scoring
 
 __all__ = ['Measure', 'export_run', 'prepare']
 
 
 def prepare(
   config: config_lib.Config, *, data_dir: str, steps_per_call: int
-) -> tuple[prepared.Prepared, loop.State]:
+) -> tuple[experiment.Prepared, loop.State]:
   """Returns the training of a run with XLA, and all that it will be.
 
   Args:
@@ -41,7 +41,7 @@ def prepare(
   execution = config_lib.Execution(
     data_dir=data_dir, steps_per_call=steps_per_call, jit_compile='true'
   )
-  ready = prepared.prepare(config, execution)
+  ready = experiment.prepare(config, execution)
   return ready, loop.State(ready.program, owner=config.digest)
 
 
@@ -125,7 +125,7 @@ class Measure:
     variables: The beta, which no model owns.
   """
 
-  def __init__(self, ready: prepared.Prepared, objective):
+  def __init__(self, ready: experiment.Prepared, objective):
     self._images = np.asarray(ready.validation)
     betas, num_samples = scoring.measured(objective)
     self._plan = passes.plan(
@@ -140,10 +140,10 @@ class Measure:
     at_once = self._plan.draws_at_once
 
     def sums(images, seed):
-      found, _ = passes.sums_of_draws(
+      draws = rate_distortion.draw(
         model, images, num_samples=at_once, seed=seed
       )
-      return found
+      return passes.sum_of_draws(draws)
 
     self._sums = tf.function(sums, autograph=False, jit_compile=True)
     self.about = {

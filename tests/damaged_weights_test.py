@@ -52,7 +52,7 @@ def two_runs(tmp_path_factory):
 @pytest.mark.parametrize('name', FILES)
 def test_damaged_kept_weights(name, runs):
   run, other = runs
-  model = experiment.restore(run)
+  model = ancestry.restore(run)
   before = checkpoint.weights_sha256(model)
   path = run.path / 'checkpoint' / f'kept.{name}'
   content = path.read_bytes()
@@ -82,7 +82,7 @@ def test_kept_weights_of_another_run_are_refused(runs, tmp_path):
     file = f'checkpoint/kept.{name}'
     shutil.copy(other.path / file, run.path / file)
   with pytest.raises(errors.HeldBackError, match='other weights'):
-    experiment.restore(run)
+    ancestry.restore(run)
 
 
 def state(*, owner='11' * 32):

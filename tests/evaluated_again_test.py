@@ -12,7 +12,7 @@ from small_curve import CELL, execute
 import tfp_rd
 from tfp_rd import config, errors
 from tfp_rd.run import atomic_file, directory, pending
-from tfp_rd.training import experiment
+from tfp_rd.training import ancestry, experiment
 
 
 def cell(samples=2, examples=9, train_examples=7, betas=(0.1, 1.0)):
@@ -131,7 +131,7 @@ def test_weights_of_another_seed_are_not_restored(root, tmp_path, monkeypatch):
   for restore in (
     lambda: tfp_rd.restore(run),
     lambda: tfp_rd.restore(run, 1.0),
-    lambda: next(experiment.restore_models(run, [1.0])),
+    lambda: next(ancestry.restore_models(run, [1.0])),
   ):
     with pytest.raises(errors.HeldBackError, match='remove its result') as e:
       restore()

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run that is trained under JAX is the run that is trained here."""
 
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from benchmarks import accelerator, artifact
+from benchmarks import accelerator, artifact, export_run
 from tfp_rd import errors
+from tfp_rd import point as point_lib
 from tfp_rd.cli import __main__ as dispatcher
 from tfp_rd.run import directory
-from tfp_rd.training import checkpoint
+from tfp_rd.training import checkpoint, scoring
 
 TRAIN = (
   *('train', '--architecture=---', '--latent_size=2', '--batch_size=16'),
@@ -147,11 +150,7 @@ def test_an_imported_run_is_that_which_is_trained_here(exported, capsys):
   for ours, theirs in zip(twin.metrics, run.metrics, strict=True):
     for name in set(ours) - {'rate_nats', 'validation_score'}:
       assert theirs[name] == pytest.approx(ours[name], rel=1e-4), name
-    # Other normals without XLA: the same in the mean.
-    if 'validation_score' in ours:
-      assert theirs['validation_score'] == pytest.approx(
-        ours['validation_score'], rel=0.03
-      )
+    assert ('validation_score' in ours) == ('validation_score' in theirs)
   for beta, point in run.points('test').items():
     here = twin.points('test')[beta]
     assert point.distortion_nats == pytest.approx(
@@ -163,7 +162,70 @@ def test_an_imported_run_is_that_which_is_trained_here(exported, capsys):
   assert {'device', 'jax', 'tf32_allowed', 'steps_per_s'} < set(last)
   assert 'trained_on' not in twin.result
   assert run.result['kept']['step'] == state.about['progress']['kept_step']
-  kept = checkpoint.tf.train.load_checkpoint(str(path / 'checkpoint' / 'kept'))
+  kept = tf.train.load_checkpoint(str(path / 'checkpoint' / 'kept'))
   for name in kept.get_variable_to_shape_map():
     value = state.arrays[f'kept/{name}']
     assert kept.get_tensor(name).tobytes() == value.tobytes(), name
+  score = score_under_xla(run)
+  assert state.about['progress']['score'] == pytest.approx(score, rel=1e-5)
+
+
+def score_under_xla(run):
+  """The score of the kept weights with the draws of the device."""
+  ready, _ = export_run.prepare(run.config, data_dir='', steps_per_call=STEPS)
+  checkpoint.read_weights(ready.program.model, run.path / 'checkpoint' / 'kept')
+  measure = export_run.Measure(ready, run.config.objective)
+
+  def point(beta, num_samples):
+    assert measure.arrays['seeds'].shape == (1, 1, 2)  # One pass is all.
+    nats = [[x] for x in measure.first_pass(beta)]
+    return point_lib.Point.from_examples(*nats, num_samples=num_samples)
+
+  return scoring.score(run.config.objective, point)
+
+
+@pytest.mark.slow
+def test_what_does_not_belong_is_refused_and_the_run_untouched(
+  exported, tmp_path, capsys
+):
+  folder, _ = exported
+  whole, _ = artifact.read(folder / 'there.state')
+  (kernel, *_) = (
+    name
+    for name, x in whole.arrays.items()
+    if name.startswith('kept/') and x.ndim > 1 and x.shape[-1] == x.shape[-2]
+  )
+  (oblong, *_) = (
+    name
+    for name, x in whole.arrays.items()
+    if x.ndim == 2 and x.shape[0] != x.shape[1]
+  )
+  less = {k: x for k, x in whole.arrays.items() if k != oblong}
+  cases = {
+    'another model': {**whole.arrays, oblong: whole.arrays[oblong].T},
+    'another model: ' + oblong: less,
+    'on their device': {
+      **whole.arrays,
+      kernel: whole.arrays[kernel].swapaxes(-1, -2),
+    },
+  }
+  for said, arrays in cases.items():
+    path = tmp_path / 'there'
+    shutil.copy(folder / 'there.npz', f'{path}.npz')
+    state = artifact.Artifact({}, arrays, whole.about)
+    artifact.write(state, f'{path}.state')
+    root = tmp_path / 'runs'
+    assert accelerator.main(['import', str(path), f'--run_root={root}']) == 1
+    assert said in capsys.readouterr().err
+    assert not root.exists()
+  about = {**whole.about, 'program_sha256': '0' * 64}
+  artifact.write(artifact.Artifact({}, whole.arrays, about), f'{path}.state')
+  for command in ('train', 'import'):
+    assert accelerator.main([command, str(path)]) == 1
+    assert 'of another export' in capsys.readouterr().err
+  call('import', folder / 'there', f'--run_root={root}')
+  before = {p: p.read_bytes() for p in root.rglob('*') if p.is_file()}
+  arguments = ['import', str(folder / 'there'), f'--run_root={root}']
+  assert accelerator.main(arguments) == 1
+  assert 'is at step 12 already' in capsys.readouterr().err
+  assert before == {p: p.read_bytes() for p in root.rglob('*') if p.is_file()}

@@ -13,7 +13,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import objective as objective_lib
 from tfp_rd.network import initial
 from tfp_rd.run import directory
-from tfp_rd.training import experiment
+from tfp_rd.training import ancestry, experiment
 
 EVERY, RATE = 4, 0.01
 
@@ -96,7 +96,7 @@ def test_the_model_is_read_without_its_players(tmp_path):
   run = execute(tmp_path)
   data = tfp_rd.dataset.load(run.config.data)
   point = tfp_rd.evaluate(
-    experiment.restore(run),
+    ancestry.restore(run),
     data.evaluation_images('test', count=20),
     num_samples=2,
     seed=initial.fold_in(run.config.seed, 5),

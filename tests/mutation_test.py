@@ -53,14 +53,14 @@ KEPT = 'selection_test.py::test_the_best_weights_are_kept_whole_and_cut'
 MUTATIONS = (
   Mutation(
     'training on the validation split',
-    'training/prepared.py',
+    'training/experiment.py',
     '    program,\n    data.train,\n',
     '    program,\n    data.validation,\n',
     'wiring_test.py::test_training_learns_the_training_images_alone',
   ),
   Mutation(
     'weights chosen on test',
-    'training/prepared.py',
+    'training/experiment.py',
     "'validation', count=",
     "'test', count=",
     f'{CHOSEN}[on-off-10]',
@@ -89,7 +89,7 @@ MUTATIONS = (
   ),
   Mutation(
     'dropout dropped',
-    'training/prepared.py',
+    'training/run_parts.py',
     'dropout=settings.dropout',
     'dropout=0.0',
     f'{FIELD}[dropout]',

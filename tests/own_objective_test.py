@@ -13,7 +13,7 @@ import tfp_rd
 from tfp_rd import config as config_lib
 from tfp_rd import objective as objective_lib
 from tfp_rd.run import directory
-from tfp_rd.training import experiment, prepared
+from tfp_rd.training import experiment, run_parts
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -125,13 +125,13 @@ def test_a_run_is_not_evaluated_again_on_other_images(tmp_path, monkeypatch):
     run.config, evaluation=config_lib.EvaluationConfig(eval_samples=3)
   )
   before = run.result
-  load = prepared.load_data
+  load = run_parts.load_data
 
   def inverted(*args):
     data = load(*args)
     return dataclasses.replace(data, test=1.0 - data.test)
 
-  monkeypatch.setattr(prepared, 'load_data', inverted)
+  monkeypatch.setattr(run_parts, 'load_data', inverted)
   with pytest.raises(tfp_rd.UserError, match='other images'):
     experiment.execute(directory.Run(run.path, other), config_lib.Execution())
   assert run.result == before

@@ -13,7 +13,7 @@ from tfp_rd.curve import collection, diagonal
 from tfp_rd.model import draw_images
 from tfp_rd.report import picture_figures
 from tfp_rd.run import directory, pictures
-from tfp_rd.training import experiment, kept_pictures
+from tfp_rd.training import ancestry, kept_pictures
 
 SEPARATE = dataclasses.replace(CELL, objective='beta_elbo(beta=0.5)')
 
@@ -43,7 +43,7 @@ def drawn(run, seed, beta=None):
   """Returns what `tfp-rd sample` shows for a seed: images, and rows of them."""
   test = dataset.load(run.config.data).test
   images = kept_pictures.chosen_images(test, num_images=12)
-  painter = draw_images.Painter(experiment.restore(run, beta))
+  painter = draw_images.Painter(ancestry.restore(run, beta))
   rows = painter.reconstructions(images, num_rows=3, seed=seed)
   new = painter.generations(num_images=12, num_rows=4, seed=seed)
   return images[..., 0], rows[..., 0], new[..., 0]

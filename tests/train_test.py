@@ -13,7 +13,7 @@ from tfp_rd import config, dataset, errors
 from tfp_rd.model import variables
 from tfp_rd.network import initial
 from tfp_rd.run import directory, sealed
-from tfp_rd.training import experiment, folder, loop, prepared, program
+from tfp_rd.training import experiment, folder, loop, program
 from tfp_rd.training import selection as selection_lib
 from tfp_rd.training.optimizer import Average
 
@@ -266,12 +266,12 @@ def test_a_run_leaves_its_files_and_its_model(tmp_path):
 def test_runs_of_a_family_share_a_trace_and_nothing_else(tmp_path):
   results = []
   for root, betas in (('one', (0.5, 2.0)), ('two', (2.0,))):
-    prepared._traced_program.cache_clear()
+    experiment._traced_program.cache_clear()
     for beta in betas:
       cell = small(objective=f'beta_elbo(beta={beta})')
       a_run = directory.create_run(tmp_path / root, cell)
       result = experiment.execute(a_run, EXECUTION)
-    assert prepared._traced_program.cache_info().misses == 1
+    assert experiment._traced_program.cache_info().misses == 1
     results.append(result['test'])
   assert results[0] == results[1]
 
@@ -285,7 +285,7 @@ def test_a_run_that_was_cut_ends_as_one_that_was_not(tmp_path):
 
   results = []
   for root in ('whole', 'cut'):
-    prepared._traced_program.cache_clear()
+    experiment._traced_program.cache_clear()
     one, two = (directory.create_run(tmp_path / root, c) for c in cells)
     if root == 'cut':
       with pytest.raises(Stop):

@@ -10,7 +10,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.run import atomic_file, grid, pending
 from tfp_rd.run import directory as run_lib
-from tfp_rd.training import experiment
+from tfp_rd.training import ancestry, experiment
 
 BASE = config_lib.Config(
   data=config_lib.DataConfig(fake_data=True),
@@ -110,8 +110,8 @@ def test_a_warm_run_begins_with_the_weights_that_were_kept(tmp_path):
   child = run_lib.create_run(tmp_path, still)
   experiment.execute(child, execution)
   for before, after in zip(
-    experiment.restore(parent).variables,
-    experiment.restore(child).variables,
+    ancestry.restore(parent).variables,
+    ancestry.restore(child).variables,
     strict=True,
   ):
     np.testing.assert_allclose(before, after, atol=1e-9)

@@ -68,7 +68,7 @@ if TYPE_CHECKING:  # What editors and type checkers see.
   from tfp_rd.rate_distortion import draw, Draws
   from tfp_rd.report.report import write_report
   from tfp_rd.run.directory import load_run
-  from tfp_rd.training.experiment import restore
+  from tfp_rd.training.ancestry import restore
   from tfp_rd.training.fit import Fit, fit
 
 # The module of each public name; other names of `__all__` are folders.
@@ -97,7 +97,7 @@ _HOMES = {
   'evaluate': 'model.evaluation',
   'write_report': 'report.report',
   'load_run': 'run.directory',
-  'restore': 'training.experiment',
+  'restore': 'training.ancestry',
   'Fit': 'training.fit',
   'fit': 'training.fit',
 }

@@ -226,13 +226,13 @@ def _rows(run, betas, flag_values):
   """Returns a row for each split and beta of a run."""
   # Both bring TensorFlow.
   from tfp_rd.model import evaluation as evaluation_lib
-  from tfp_rd.training import experiment
+  from tfp_rd.training import ancestry
 
   evaluation, count = run.config.evaluation, flag_values.eval_examples
   data = loaded.load(run.config.data, flag_values.data_dir)
   split, rows = flag_values.split, []
   splits = point_table.SPLITS if split == 'all' else (split,)
-  for beta, model in experiment.restore_models(run, betas):
+  for beta, model in ancestry.restore_models(run, betas):
     for name in splits:
       point = evaluation_lib.evaluate(
         model,

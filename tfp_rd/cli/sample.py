@@ -85,7 +85,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   if not output.parent.is_dir():
     raise errors.UserError(f'{output.parent} is not a directory; make it.')
   command.tensorflow()
-  from tfp_rd.training import experiment, kept_pictures
+  from tfp_rd.training import ancestry, kept_pictures
 
   data = loaded.load(run.config.data, flag_values.data_dir)
   seed = run.config.seed if flag_values.seed is None else flag_values.seed
@@ -95,7 +95,7 @@ def _main(flag_values: flags.FlagValues, arguments: list[str]) -> None:
   beta = flag_values.beta
   if beta is None and run.config.objective.is_curve:
     beta = min(run.points('test'), key=lambda b: abs(math.log(b)))
-  draws = _draw(experiment.restore(run, beta), images, seed=seed)
+  draws = _draw(ancestry.restore(run, beta), images, seed=seed)
   figure = image_sheet.picture(images, *draws, title=_title(run.config, beta))
   _save(figure, output)
   print(output)
@@ -170,9 +170,9 @@ def _keep_of(run, data_dir):
     )
   command.tensorflow()
   from tfp_rd.model import movable_model
-  from tfp_rd.training import checkpoint, experiment, kept_pictures, provenance
+  from tfp_rd.training import ancestry, checkpoint, kept_pictures, provenance
 
-  model, data = experiment.restore(run), loaded.load(run.config.data, data_dir)
+  model, data = ancestry.restore(run), loaded.load(run.config.data, data_dir)
   provenance.check_images(run, provenance.digest_of_splits(data))
   with run_lib.lock(run):
     kept_pictures.keep(

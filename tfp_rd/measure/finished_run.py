@@ -15,7 +15,7 @@ from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.measure.measure import Measure
 from tfp_rd.run import directory, evaluated, measures
-from tfp_rd.training import checkpoint, experiment, provenance
+from tfp_rd.training import ancestry, checkpoint, provenance
 
 __all__ = ['measure_run']
 
@@ -91,7 +91,7 @@ def _complete(run, measure, wanted):
 
 def _models(run, betas):
   """Yields betas and the model at each; none of no betas."""
-  return experiment.restore_models(run, betas) if betas else ()
+  return ancestry.restore_models(run, betas) if betas else ()
 
 
 @functools.lru_cache(maxsize=1)
@@ -104,7 +104,7 @@ def _load(data, data_dir):
 def _weights_sha256(run):
   """Returns the digest of the weights, which are those of the result."""
   try:
-    return checkpoint.weights_sha256(experiment.restore(run))
+    return checkpoint.weights_sha256(ancestry.restore(run))
   except errors.HeldBackError as e:
     # Nobody else can measure these weights either.
     raise errors.UserError(str(e)) from e

@@ -195,12 +195,12 @@ class _Compiled:
     if key not in self._traced:
 
       def sum_of_draws(x, seed):
-        sums, draws = passes.sums_of_draws(
+        draws = rate_distortion.draw(
           self._model(), x, num_samples=num_samples, seed=seed
         )
         self.status = _status(self._model(), draws)
         self.takes_bits = agreement.takes_bits(draws.decoding)
-        return sums
+        return passes.sum_of_draws(draws)
 
       compiled = tf.function(sum_of_draws, autograph=False)
       self._traced[key] = compiled.get_concrete_function(x, seed)

@@ -6,13 +6,12 @@ from typing import NamedTuple, TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from tfp_rd import rate_distortion
 from tfp_rd.network import initial
 
 if TYPE_CHECKING:
-  from tfp_rd.model.latent_variable_model import LatentVariableModel
+  from tfp_rd import rate_distortion
 
-__all__ = ['Passes', 'plan', 'sums_of_draws']
+__all__ = ['Passes', 'plan', 'sum_of_draws']
 
 # Images, times draws, in one pass.
 _ROWS = 1000
@@ -77,23 +76,11 @@ def plan(
   )
 
 
-def sums_of_draws(
-  model: 'LatentVariableModel', images, *, num_samples: int, seed
-) -> tuple[tf.Tensor, 'rate_distortion.Draws']:
-  """Computes one pass.
+def sum_of_draws(draws: 'rate_distortion.Draws') -> tf.Tensor:
+  """Returns rate and distortion in nats, summed over draws: `[2, B]`, float64.
 
   Args:
-    model: The model.
-    images: `[B, ...]`.
-    num_samples: Draws of z for each.
-    seed: Of the pass.
-
-  Returns:
-    sums: `[2, B]`, float64: rate and distortion in nats, summed over draws.
-    draws: What they are the sums of.
+    draws: Of one pass.
   """
-  draws = rate_distortion.draw(
-    model, images, num_samples=num_samples, seed=seed
-  )
   nats = tf.stack([draws.rate, draws.distortion])
-  return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1), draws
+  return tf.reduce_sum(tf.cast(nats, tf.float64), axis=1)

@@ -1,25 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run on disk, trained and evaluated from wherever it was left."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tfp_rd import config as config_lib
 from tfp_rd import errors
-from tfp_rd.model import movable_model
 from tfp_rd.run import directory as run_lib
 from tfp_rd.run import evaluated
 from tfp_rd.training import (
   ancestry,
   loop,
-  prepared,
   provenance,
+  run_parts,
   tensorboard,
   trainer,
 )
+from tfp_rd.training import inputs as inputs_lib
+from tfp_rd.training import program as program_lib
 from tfp_rd.training import result as result_lib
 
-__all__ = ['execute', 'restore', 'restore_models']
+__all__ = ['Prepared', 'execute', 'prepare']
+
+
+class Prepared(NamedTuple):
+  """A run's training before its first step.
+
+  Attributes:
+    program: The program, its weights those of step 0.
+    inputs: What the run brings to it.
+    validation: `[M, ...]` images on which the kept weights are chosen.
+  """
+
+  program: program_lib.Program
+  inputs: inputs_lib.Inputs
+  validation: np.ndarray
 
 
 def execute(
@@ -50,7 +69,7 @@ def execute(
   config = run.config
   if run.is_done:
     _refuse_without_weights(run)  # Before a lock is left there.
-  data = prepared.load_data(config.data, execution.data_dir)
+  data = run_parts.load_data(config.data, execution.data_dir)
   with run_lib.lock(run):
     if run.is_done:
       result = _evaluate_again(run, data, on_warning)
@@ -64,64 +83,41 @@ def execute(
     return result
 
 
-def restore(run: run_lib.Run, beta: Optional[float] = None) -> Any:
-  """Builds the model of a finished run with its kept weights.
+def prepare(
+  config: config_lib.Config, execution: config_lib.Execution
+) -> Prepared:
+  """Puts the training of a run together, and takes no step.
+
+  The weights are those of a run that starts by itself.  The program serves all
+  runs of a family in turn: a second call moves the first one's back to step 0.
 
   Args:
-    run: A finished run.
-    beta: The beta that is meant, where a run has a whole curve.
-
-  Returns:
-    A `LatentVariableModel`; for a whole curve and no beta the
-    `ConditionalModel`.
+    config: What the run is.
+    execution: Folders and compilation.
 
   Raises:
-    UserError: The run has no result, not this beta, or no readable weights of
-      its result.
+    UserError: Its images cannot be had, or model and objective do not fit.
   """
-  model = _restore(run)
-  if beta is None:
-    return model
-  if run.config.objective.is_curve:
-    return model.at(beta)
-  if beta not in run.points('test'):
-    raise errors.UserError(
-      f'{run.path} has no point at beta {beta:g}; its betas are: '
-      f'{", ".join(f"{b:g}" for b in run.points("test") if b) or "none"}.'
-    )
-  return model
-
-
-def restore_models(
-  run: run_lib.Run, betas: Sequence[float] = ()
-) -> Iterator[tuple[float, Any]]:
-  """Yields betas of a run, and the model at each until the next is asked for.
-
-  Args:
-    run: A finished run.
-    betas: Of a curve; by default those of its points.
-
-  Raises:
-    UserError: As of `restore`.
-  """
-  known = run.points('test')
-  if not run.config.objective.is_curve:
-    betas = known
-  yield from movable_model.models_along(_restore(run), betas or known)
-
-
-def _restore(run):
-  model = prepared.build_model(
-    run.config, tuple(run.result['image_shape']), images=None
+  data = run_parts.load_data(config.data, execution.data_dir)
+  program = _program(config, execution, data)
+  inputs = trainer.make_inputs(
+    program,
+    data.train,
+    objective=config.objective,
+    training=config.training,
+    seed=config.seed,
+    labels=data.train_labels,
   )
-  ancestry.read_kept(run, model)
-  return model
+  validation = data.evaluation_images(
+    'validation', count=config.training.validation_examples
+  )
+  return Prepared(program, inputs, validation)
 
 
 def _train(run, execution, **callbacks):
   """Trains a run to its end; returns the state with the kept weights."""
   config = run.config
-  ready = prepared.prepare(config, execution)
+  ready = prepare(config, execution)
   origin = ancestry.start(run, ready.program) if config.parent else None
   state, _ = trainer.train(
     ready.program,
@@ -155,4 +151,60 @@ def _evaluate_again(run, data, on_warning):
     return run.result
   on_warning(f'{run.path.name} is evaluated further, not trained.')
   provenance.check_images(run, provenance.digest_of_splits(data))
-  return result_lib.extend(run, _restore(run), data)
+  return result_lib.extend(run, ancestry.restore(run), data)
+
+
+def _program(config, execution, data):
+  """Returns the program of a run at step 0, traced before if it can be.
+
+  Runs of one family differ in numbers of the objective, seed, learning rate and
+  length, all of which are inputs; the variables take the values of a program
+  made afresh.
+  """
+  key = dataclasses.replace(
+    config,
+    seed=0,
+    warm_start='',
+    parent='',
+    objective=config.objective.structure(),
+    training=dataclasses.replace(
+      config.training,
+      num_steps=1,
+      learning_rate=1.0,
+      validate_every=1,
+      validation_examples=1,
+    ),
+    evaluation=config_lib.EvaluationConfig(),
+  )
+  how = config_lib.Execution(
+    data_dir=execution.data_dir,
+    steps_per_call=execution.steps_per_call,
+    jit_compile=execution.jit_compile,
+  )
+  program, fresh = _traced_program(key, how), _make_program(config, how, data)
+  if program.players.settings != fresh.players.settings:
+    return fresh  # An objective made them of its numbers.
+  for variable, value in zip(program.variables, fresh.variables, strict=True):
+    variable.assign(value)
+  return program
+
+
+@functools.lru_cache(maxsize=1)
+def _traced_program(config, execution):
+  data = run_parts.load_data(config.data, execution.data_dir)
+  return _make_program(config, execution, data)
+
+
+def _make_program(config, execution, data):
+  return trainer.make_program(
+    run_parts.build_model(
+      config, data.image_shape, images=data.train, dropout=data.dropout
+    ),
+    data.train,
+    objective=config.objective,
+    training=config.training,
+    execution=execution,
+    dynamic=data.dynamic,
+    seed=config.seed,
+    labels=data.train_labels,
+  )
