@@ -8,16 +8,21 @@ READY = .venv/ready
 # Tracing keeps one core busy; two processes take whole files in turn.
 TWO = -n 2 --dist loadfile
 
-.PHONY: browser plane test prove lint clean
+.PHONY: accelerator browser plane test prove lint clean
 
 plane: $(READY)
 	$(BIN)/tfp-rd grid --preset=plane
 
 test: $(READY)
-	$(BIN)/python -m pytest $(TWO) -m 'not slow'
+	$(BIN)/python -m pytest $(TWO) -m 'not slow and not accelerator'
 
 prove: $(READY)
 	$(BIN)/python -m pytest $(TWO) -m slow
+
+# Each family on the GPU and on the CPU; NUM_GPUS workers take one each.
+NUM_GPUS = 1
+accelerator: $(READY)
+	TFP_RD_ACCELERATOR=GPU $(BIN)/python -m pytest -n $(NUM_GPUS) -m accelerator
 
 # Debian's Chromium, in which tests open the page; other systems have their own.
 browser:

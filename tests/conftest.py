@@ -37,6 +37,14 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError(f'{file} has no {name} of long_cases.py.')
 
 
+def pytest_terminal_summary(terminalreporter):
+  """Prints the speeds that tests have measured."""
+  for report in terminalreporter.getreports('passed'):
+    for name, value in report.user_properties:
+      if name == 'steps_per_s':
+        terminalreporter.write_line(f'{report.nodeid}: {value} steps a second')
+
+
 @pytest.fixture
 def trainer(monkeypatch):
   """Replaces the experiment module; a test may replace `execute` again."""
