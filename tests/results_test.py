@@ -66,16 +66,6 @@ def test_their_numbers_can_be_believed(run):
     assert -points[1.0].elbo_nats < most
 
 
-def test_the_document_of_the_claims_is_what_the_command_writes(call):
-  status, _, err = call(
-    *('claims', MNIST, ROOT / 'reference_digits'),
-    *(f'--toy={ROOT.parent}/docs/toy.json', '--output=claims.md'),
-  )
-  assert (status, err) == (0, [])
-  document = ROOT.parent / 'docs' / 'claims.md'
-  assert pathlib.Path('claims.md').read_text() == document.read_text()
-
-
 def test_all_are_paired(run):
   digests = {each.result['test_images_sha256'] for each in RUNS}
   assert len(digests) == 1

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures and tables of the documents are those of the results."""
+
+import pathlib
+import re
+import shutil
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from benchmarks import documents
+from tfp_rd import errors
+from tfp_rd.report import report
+
+DOCS = pathlib.Path(__file__).resolve().parents[1] / 'docs'
+# The share of pixels that differ by a fifth of the scale: another version of a
+# font may move some.
+FAR = 2e-4
+
+
+def share_that_differs(one, other):
+  images = [matplotlib.image.imread(file) for file in (one, other)]
+  if images[0].shape != images[1].shape:
+    return 1.0
+  return (np.abs(images[0] - images[1]).max(axis=-1) > 0.2).mean()
+
+
+@pytest.fixture(scope='module')
+def drawn(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('documents')
+  documents.write(folder)
+  return folder
+
+
+@pytest.mark.parametrize('name', documents.FIGURES)
+def test_a_figure_is_drawn_from_the_results(name, drawn):
+  assert share_that_differs(DOCS / name, drawn / name) < FAR
+
+
+def test_a_figure_without_one_of_the_curves_is_another(tmp_path):
+  root = tmp_path / 'runs'
+  shutil.copytree(documents.ROOT / 'results' / 'binarized_mnist', root)
+  (one,) = root.glob('run_--+_multi_rate_*')
+  shutil.rmtree(one)
+  report.write_report(root, tmp_path / 'report')
+  less = tmp_path / 'report' / 'rd_plane_separate.png'
+  assert share_that_differs(DOCS / 'mnist_plane.png', less) > FAR
+
+
+@pytest.mark.parametrize('name', ['mnist.md', 'claims.md'])
+def test_tables_are_those_of_the_results(name, drawn):
+  assert (drawn / name).read_text() == (DOCS / name).read_text()
+
+
+def test_every_figure_is_shown():
+  texts = [file.read_text() for file in DOCS.glob('*.md')]
+  for name in documents.FIGURES:
+    assert any(f']({name})' in text for text in texts), name
+
+
+def test_a_table_without_a_place_is_an_error():
+  text = (DOCS / 'mnist.md').read_text()
+  assert documents.with_tables(text) == text
+  changed = re.sub(r'25\.31', '24.31', text)
+  assert documents.with_tables(changed) == text
+  with pytest.raises(errors.UserError, match='0 places for at rates'):
+    documents.with_tables(text.replace('<!-- at rates -->', ''))
