@@ -17,7 +17,7 @@ def cells(notebook, kind='code'):
   return [cell for cell in content['cells'] if cell['cell_type'] == kind]
 
 
-def execute(notebook, *, num_steps):
+def execute(notebook, *, num_steps=None):
   """Executes all cells but the installation; returns their namespace."""
   sources = [
     ''.join(cell['source'])
@@ -30,7 +30,7 @@ def execute(notebook, *, num_steps):
     '\n'.join(sources),
     flags=re.MULTILINE,
   )
-  assert count == 1, 'one cell sets NUM_STEPS'
+  assert count == (num_steps is not None), 'one cell sets NUM_STEPS'
   namespace = {'__name__': notebook.stem}
   exec(compile(text, notebook.name, 'exec'), namespace)
   return namespace
@@ -138,3 +138,21 @@ def test_worlds_with_known_answers(monkeypatch, capsys):
     total = lost.marginal.nats + lost.decoder.nats
     assert abs(total - lost.excess.nats) < 1e-9
     assert abs(best.marginal_mass - 1) < 0.01
+
+
+@pytest.mark.slow
+def test_the_papers_claims(monkeypatch, capsys):
+  monkeypatch.setenv('MPLBACKEND', 'agg')
+  monkeypatch.chdir(NOTEBOOKS[0].parent)
+  namespace = execute(named('the_papers_claims'))
+  printed = capsys.readouterr().out
+  document = (NOTEBOOKS[0].parents[1] / 'docs' / 'claims.md').read_text()
+  for claim, verdict in namespace['judged']:
+    statement = claim.statement.replace('|', '\\|')
+    row = f'| [{claim.number}](#claim-{claim.number}) | {statement} |'
+    assert f'{row} {verdict.status} |' in document
+    assert f'{claim.number:2}  {verdict.status}' in printed
+  assert '## Claim 5' in printed
+  assert printed.count('least D at R <= ') == 4
+  for name in ('figure', 'sheet'):
+    assert namespace[name].axes

@@ -59,6 +59,18 @@ def test_every_figure_is_shown():
     assert any(f']({name})' in text for text in texts), name
 
 
+def test_the_numbers_of_the_gallery_are_those_of_the_report(tmp_path):
+  root = documents.ROOT / 'results' / 'binarized_mnist'
+  report.write_report(root, tmp_path)
+  table = (tmp_path / 'table.md').read_text()
+  text = (documents.ROOT / 'README.md').read_text()
+  gallery = re.search(r'## Gallery\n(.*?)\n## ', text, re.DOTALL)[1]
+  numbers = re.findall(r'\d+\.\d\d(?!\d)', gallery)
+  assert len(numbers) >= 6
+  for number in numbers:
+    assert f' {number} ± ' in table, number
+
+
 def test_a_table_without_a_place_is_an_error():
   text = (DOCS / 'mnist.md').read_text()
   assert documents.with_tables(text) == text

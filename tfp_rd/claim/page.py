@@ -7,7 +7,7 @@ from tfp_rd.claim import conflicts
 from tfp_rd.claim.claim import Claim, Verdict
 from tfp_rd.report import cell
 
-__all__ = ['page_md']
+__all__ = ['page_md', 'section_md']
 
 _TITLE = """\
 # The paper's claims
@@ -42,7 +42,7 @@ def page_md(
     for claim, verdict in judged
   ]
   table = cell.table_md(('', 'claim', 'verdict'), rows, num_left=3)
-  sections = [_section(*pair) for pair in judged]
+  sections = [section_md(*pair) for pair in judged]
   sections.append(_CONFLICTS)
   sections += [f'**{name}.** {text}' for name, text in conflicts.CONFLICTS]
   lacking = [_missing_md(missing)] if missing else []
@@ -57,7 +57,13 @@ def _missing_md(missing):
   )
 
 
-def _section(claim, verdict):
+def section_md(claim: Claim, verdict: Verdict) -> str:
+  """Returns the section of one claim: rule, numbers, and the verdict.
+
+  Args:
+    claim: The claim.
+    verdict: What came of checking it.
+  """
   paragraphs = [
     f'## Claim {claim.number}',
     claim.statement,

@@ -29,8 +29,7 @@ tfp-rd train [flags]: train one model and evaluate it on every split.
   tfp-rd train --architecture=-+v --objective='multi_rate()'   all betas at once
   tfp-rd train --dataset=mine.npz --num_steps=3000 --latent_size=4
   tfp-rd train --max_steps=2 --fake_data      a dry run
-  tfp-rd train --architecture=-+v --prepare   the directory alone, to be trained
-                                              elsewhere (docs/accelerators.md)
+  tfp-rd train --architecture=-+v --prepare   its directory, to train elsewhere
 
 An architecture is three signs: encoder, decoder, marginal, as in the paper.
 {signs}

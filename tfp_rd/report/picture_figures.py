@@ -10,6 +10,7 @@ generates.  No TensorFlow here.
      Conference on Machine Learning_, 2018.  https://arxiv.org/abs/1711.00464
 """
 
+import collections
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -69,16 +70,25 @@ def of_points(
 def along_beta(
   curves: 'Sequence[Curve]', shown: Sequence[Shown]
 ) -> list[Shown]:
-  """Returns the points of the best curve with pictures, by rising beta [1].
+  """Returns the points of one curve with pictures, by rising beta [1].
+
+  It is the curve with the least -ELBO, of those whose rates span at least half
+  as much as the widest: a family that ignores z at every beta shows nothing.
 
   Args:
     curves: Of one data set.
     shown: As of `of_points`.
   """
-  is_line = {named.name for named, _ in shown if named.point.is_one_run}
+  rates = collections.defaultdict(list)
+  for named, _ in shown:
+    if named.point.is_one_run:
+      rates[named.name].append(named.point.test.rate.nats)
+  spans = {name: max(values) - min(values) for name, values in rates.items()}
+  least = max(spans.values(), default=0.0) / 2
+  wide = [c for c in curves if spans.get(c.name, -1.0) >= least]
   best = None
   with contextlib.suppress(errors.UserError):
-    best = diagonal.best_point([c for c in curves if c.name in is_line])
+    best = diagonal.best_point(wide)
   if best is None:
     return []
   return [
