@@ -33,8 +33,8 @@ class Validation:
     self._objective = objective
     self._program = device.compile(artifact.programs['evaluate'])
 
-  def score(self, values: Mapping[str, Any]) -> float:
-    """Returns the score of weights, less being better.
+  def score(self, values: Mapping[str, Any]) -> scoring.Score:
+    """Returns the score of weights.
 
     Args:
       values: Arrays on the device by name, the weights among them.

@@ -148,7 +148,7 @@ class _Training:
     self._seconds.append(seconds / (end - step))
     row = {'step': end, **outputs}
     if is_validation := self._schedule.is_validation(end):
-      row['validation_score'] = self._validate(end)
+      row.update(self._validate(end).columns)
     self._progress['rows'].append(row)
     self._progress['step'] = end
     self._progress['seconds'] += time.monotonic() - start
@@ -159,9 +159,9 @@ class _Training:
     weights, averages = self._about['weights'], self._about['averages']
     best = self._offer(step, weights, is_averaged=False)
     if averages:
-      best = min(
-        best, self._offer(step, {**weights, **averages}, is_averaged=True)
-      )
+      names = {**weights, **averages}
+      averaged = self._offer(step, names, is_averaged=True)
+      best = min(best, averaged, key=lambda score: score.value)
     return best
 
   def _offer(self, step, names, *, is_averaged):
@@ -171,9 +171,9 @@ class _Training:
     values = {**self._values, **moved}
     score = self._validation.score(values)
     known = self._progress['score']
-    if score < (math.inf if known is None else known):
+    if score.value < (math.inf if known is None else known):
       self._progress.update(
-        score=score, kept_step=step, is_averaged=is_averaged
+        score=score.value, kept_step=step, is_averaged=is_averaged
       )
       # On the host, since the next call may take the memory.
       self._kept = {

@@ -14,8 +14,9 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 import tfp_rd
 from tfp_rd import config
+from tfp_rd.network import initial
 from tfp_rd.run import directory, interruption
-from tfp_rd.training import experiment, tensorboard
+from tfp_rd.training import ancestry, experiment, loop, run_parts, tensorboard
 
 EXECUTION = config.Execution(steps_per_call=2, tensorboard=True)
 SEPARATE = dataclasses.replace(
@@ -79,13 +80,39 @@ def test_rows_of_metrics_are_scalars_on_axes_that_splits_share(whole):
     [-row['elbo_nats'] for row in rows],
     rtol=1e-6,
   )
-  assert steps(folder / 'validation', 'score') == [2, 4, 6, 8]
-  for split in ('validation', 'test'):
-    (point,) = whole.points(split).values()
-    (rate,) = values(folder / split, 'R (nats)')
-    (total,) = values(folder / split, '-ELBO (nats)')
-    assert rate == pytest.approx(point.rate_nats, rel=1e-6)
-    assert total == pytest.approx(-point.elbo_nats, rel=1e-6)
+  validation = folder / 'validation'
+  assert steps(validation, 'score') == [2, 4, 6, 8]
+  for title, names in {
+    'R (nats)': ['validation_rate_nats'],
+    'D (nats)': ['validation_distortion_nats'],
+    '-ELBO (nats)': ['validation_rate_nats', 'validation_distortion_nats'],
+  }.items():
+    np.testing.assert_allclose(
+      values(validation, title),
+      [sum(row[name] for name in names) for row in rows],
+      rtol=1e-6,
+    )
+  (point,) = whole.points('test').values()
+  (rate,) = values(folder / 'test', 'R (nats)')
+  (total,) = values(folder / 'test', '-ELBO (nats)')
+  assert rate == pytest.approx(point.rate_nats, rel=1e-6)
+  assert total == pytest.approx(-point.elbo_nats, rel=1e-6)
+
+
+def test_validation_is_of_the_weights_that_were_scored(whole):
+  model = ancestry.restore(whole)
+  (row,) = (
+    row for row in whole.metrics if row['step'] == whole.result['kept']['step']
+  )
+  data = run_parts.load_data(whole.config.data, '')
+  images = data.evaluation_images(
+    'validation', count=whole.config.training.validation_examples
+  )
+  seed = loop.validation_seed(initial.fold_in(whole.config.seed, 1))
+  point = tfp_rd.evaluate(model, images, num_samples=4, seed=seed)
+  for name in ('rate_nats', 'distortion_nats'):
+    expected = pytest.approx(getattr(point, name), rel=1e-5)
+    assert row[f'validation_{name}'] == expected
 
 
 def test_pictures_are_drawn_at_validations(whole):

@@ -13,7 +13,7 @@ from tfp_rd import config, dataset, errors
 from tfp_rd.model import variables
 from tfp_rd.network import initial
 from tfp_rd.run import directory, sealed
-from tfp_rd.training import experiment, folder, loop, program
+from tfp_rd.training import experiment, folder, loop, program, scoring
 from tfp_rd.training import selection as selection_lib
 from tfp_rd.training.optimizer import Average
 
@@ -195,7 +195,7 @@ def test_the_kept_weights_are_the_best_on_validation():
   kept = selection_lib.Selection(variables.named({'': model}), None)
   for step, score in enumerate([3.0, 1.0, 2.0]):
     v.assign(tf.fill(v.shape, float(step)))
-    kept.offer(step, lambda score=score: score)
+    kept.offer(step, lambda score=score: scoring.Score(score, 0.0, 0.0))
   kept.take()
   assert int(kept.step) == 1
   assert (v.numpy() == 1.0).all()
@@ -210,7 +210,7 @@ def test_the_average_competes_with_the_weights():
   kept = selection_lib.Selection(named, average)
   average.values[name].assign(tf.fill(v.shape, 7.0))
   v.assign(tf.fill(v.shape, 1.0))
-  kept.offer(5, lambda: -float(tf.reduce_mean(v)))
+  kept.offer(5, lambda: scoring.Score(-float(tf.reduce_mean(v)), 0.0, 0.0))
   assert bool(kept.is_averaged)
   assert (v.numpy() == 1.0).all()  # Training goes on from the weights.
   kept.take()

@@ -196,7 +196,7 @@ def _end_row(state, schedule, step, means, score):
   if not schedule.is_validation(step):
     return {'step': step, **means}
   best = state.selection.offer(step, score)
-  return {'step': step, **means, 'validation_score': best}
+  return {'step': step, **means, **best.columns}
 
 
 def validation_seed(seed: initial.Seed):
@@ -205,7 +205,7 @@ def validation_seed(seed: initial.Seed):
 
 
 def score_fn(movable, objective, validation, *, seed):
-  """Returns a function that scores the weights as they are; less is better.
+  """Returns a function that gives the `Score` of the weights as they are.
 
   Args:
     movable: A `tfp_rd.model.movable_model.MovableModel`.

@@ -5,17 +5,42 @@ No TensorFlow here: a program on another device scores by the same rule.
 """
 
 import math
+import statistics
 from collections.abc import Callable
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from tfp_rd import objective as objective_lib
 from tfp_rd import point as point_lib
 
-__all__ = ['measured', 'score']
+__all__ = ['Score', 'measured', 'score']
 
 # Draws for each image when weights are compared on validation; the same draws
 # at every validation, so that only the weights differ.
 _VALIDATION_SAMPLES = 4
+
+
+class Score(NamedTuple):
+  """What a validation says of weights.
+
+  Attributes:
+    value: The objective's score, less being better; infinite where it is not
+      finite.
+    rate_nats: R on validation, the mean over the betas that were measured.
+    distortion_nats: D, likewise.
+  """
+
+  value: float
+  rate_nats: float
+  distortion_nats: float
+
+  @property
+  def columns(self) -> dict[str, float]:
+    """The cells of a row of `metrics.csv`."""
+    return {
+      'validation_rate_nats': self.rate_nats,
+      'validation_distortion_nats': self.distortion_nats,
+      'validation_score': self.value,
+    }
 
 
 def measured(
@@ -31,15 +56,12 @@ def measured(
 def score(
   objective: objective_lib.Objective,
   measure: Callable[[Optional[float], int], point_lib.Point],
-) -> float:
-  """Returns the score of weights, less being better.
+) -> Score:
+  """Returns the score of weights.
 
   Args:
     objective: The objective.
     measure: Returns the point at a beta, given the draws for each image.
-
-  Returns:
-    The objective's score; infinite where it is not finite.
   """
   betas, num_samples = measured(objective)
   points = {beta: measure(beta, num_samples) for beta in betas}
@@ -47,4 +69,8 @@ def score(
     value = objective.score(points)
   else:
     value = objective.score(points[objective.beta])
-  return value if math.isfinite(value) else math.inf
+  return Score(
+    value if math.isfinite(value) else math.inf,
+    statistics.fmean(p.rate_nats for p in points.values()),
+    statistics.fmean(p.distortion_nats for p in points.values()),
+  )

@@ -2,8 +2,11 @@
 """The weights that are kept: the best on validation, averaged or not."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
+
+from tfp_rd.training import scoring
 
 __all__ = ['Selection']
 
@@ -34,13 +37,14 @@ class Selection(tf.Module):
     self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
     self.is_averaged = tf.Variable(initial_value=False, trainable=False)
 
-  def offer(self, step: int, score_fn) -> float:
+  def offer(
+    self, step: int, score_fn: Callable[[], scoring.Score]
+  ) -> scoring.Score:
     """Scores the weights, and their average, and keeps what is best so far.
 
     Args:
       step: Number of the step.
-      score_fn: Function without arguments: the score of the model as it is,
-        lower is better.
+      score_fn: Returns the score of the model as it is.
 
     Returns:
       The better of the two scores.
@@ -50,14 +54,15 @@ class Selection(tf.Module):
       averages = self._average.values
       weights = {name: tf.identity(self._variables[name]) for name in averages}
       _assign(self._variables, averages)
-      best = min(best, self._offer_one(step, score_fn, is_averaged=True))
+      averaged = self._offer_one(step, score_fn, is_averaged=True)
+      best = min(best, averaged, key=lambda score: score.value)
       _assign(self._variables, weights)
     return best
 
   def _offer_one(self, step, score_fn, *, is_averaged):
-    score = float(score_fn())
-    if score < float(self.score):
-      self.score.assign(score)
+    score = score_fn()
+    if score.value < float(self.score):
+      self.score.assign(score.value)
       self.step.assign(step)
       self.is_averaged.assign(is_averaged)
       _assign(self._kept, self._variables)

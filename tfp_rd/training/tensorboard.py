@@ -35,7 +35,8 @@ _NAMES = {
   'distortion_nats': 'D (nats)',
   'elbo_nats': '-ELBO (nats)',
 }
-_SCORE = 'validation_score'
+_VALIDATION = 'validation_'
+_SCORE = f'{_VALIDATION}score'
 _NUM_IMAGES = 12
 # A picture of MNIST takes 4 KB.
 _MOST_PICTURES = 40
@@ -120,12 +121,11 @@ def finish(run: Any) -> None:
   for name in ('test', 'hparams'):
     shutil.rmtree(folder / name, ignore_errors=True)
   step = run.config.training.num_steps
-  for split in ('validation', 'test'):
-    points = run.points(split)
-    if len(points) == 1:
-      (point,) = points.values()
-      _write_scalars(folder / split, step, _numbers(point))
-  for beta, point in run.points('test').items():
+  points = run.points('test')
+  if len(points) == 1:
+    (point,) = points.values()
+    _write_scalars(folder / 'test', step, _numbers(point))
+  for beta, point in points.items():
     place = folder / 'hparams'
     if run.config.objective.is_curve:
       place /= f'beta_{beta:g}'
@@ -140,14 +140,24 @@ def finish(run: Any) -> None:
 
 def _write_row(writers, row):
   step = int(row['step'])
-  with writers['train'].as_default(step=step):
-    for name, value in row.items():
-      if name not in ('step', _SCORE):
+  validation = {
+    name.removeprefix(_VALIDATION): value
+    for name, value in row.items()
+    if name.startswith(_VALIDATION)
+  }
+  if {'rate_nats', 'distortion_nats'} <= validation.keys():
+    nats = validation['rate_nats'] + validation['distortion_nats']
+    validation['elbo_nats'] = -nats
+  train = {
+    name: value
+    for name, value in row.items()
+    if name != 'step' and not name.startswith(_VALIDATION)
+  }
+  for split, values in (('train', train), ('validation', validation)):
+    with writers[split].as_default(step=step):
+      for name, value in values.items():
         sign = -1 if name == 'elbo_nats' else 1
         tf.summary.scalar(_NAMES.get(name, name), sign * value)
-  if _SCORE in row:
-    with writers['validation'].as_default(step=step):
-      tf.summary.scalar('score', row[_SCORE])
   for writer in writers.values():
     writer.flush()
 
