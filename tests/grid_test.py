@@ -280,3 +280,19 @@ def test_runs_of_one_beta_have_changes_of_their_own():
   usual = config.TrainingConfig().num_steps
   steps = [cell.training.num_steps for cell in separate.cells()]
   assert steps == [5, 7, usual, usual]
+
+
+def test_changes_of_decoder_and_marginal_come_before_those_of_the_decoder():
+  cells = grid.Grid(
+    objectives=('multi_rate()',),
+    curve_changes={
+      '+': grid.Changes(num_steps=5),
+      '+v': grid.Changes(num_steps=7),
+      '-v': grid.Changes(num_steps=9),
+    },
+    architectures=('-+-', '-+v', '++v', '--v', '---'),
+  ).cells()
+  steps = [cell.training.num_steps for cell in cells]
+  assert steps == [5, 7, 7, 9, config.TrainingConfig().num_steps]
+  with pytest.raises(errors.UserError, match="has 'v'; its keys are signs"):
+    grid.Grid(curve_changes={'v': grid.Changes(num_steps=5)})

@@ -83,8 +83,9 @@ class Grid:
     architectures: Three signs each, as in `'-+v'`.
     objectives: Records, or their texts.
     seeds: Integers.
-    curve_changes: By the sign of the decoder, what its curves have other than
-      the base.
+    curve_changes: By the sign of the decoder, as in `'+'`, or by those of
+      decoder and marginal, as in `'+v'`, which come first: what their curves
+      have other than the base.
     separate_changes: Likewise, what its runs of one beta have.
     warm_start: `'up'` or `'down'` to start each beta from the weights of the
       one below, or above; the first of a family is as without.
@@ -125,7 +126,12 @@ class Grid:
 
   def _check_changes(self, name):
     changes = getattr(self, name)
-    known = [sign.letter for sign in architecture_lib.SIGNS['decoder']]
+    decoders, marginals = (
+      [sign.letter for sign in architecture_lib.SIGNS[part]]
+      for part in ('decoder', 'marginal')
+    )
+    both = map(''.join, itertools.product(decoders, marginals))
+    known = [*decoders, *both]
     for sign, value in changes.items():
       if not isinstance(value, Changes):
         raise errors.UserError(
@@ -133,8 +139,8 @@ class Grid:
         )
       if sign not in known:
         raise errors.UserError(
-          f'{name} has {sign!r}; its keys are signs of decoders: '
-          f'{", ".join(known)}.'
+          f'{name} has {sign!r}; its keys are signs of decoders, or of '
+          f'decoder and marginal: {", ".join(known)}.'
         )
 
   def cells(self) -> tuple[config_lib.Config, ...]:
@@ -171,7 +177,6 @@ class Grid:
       yield cell
 
   def _cell(self, seed, architecture, objective):
-    decoder = architecture_lib.parse(architecture).decoder
     evaluation = self.base.evaluation
     if not objective.is_curve:
       evaluation = dataclasses.replace(
@@ -187,7 +192,9 @@ class Grid:
     changes = self.curve_changes
     if not objective.is_curve:
       changes = self.separate_changes
-    return changes.get(decoder, Changes()).apply(config)
+    _, decoder, marginal = architecture_lib.parse(architecture)
+    both = decoder + marginal
+    return changes.get(both, changes.get(decoder, Changes())).apply(config)
 
 
 def _changed(record, changes):

@@ -114,6 +114,8 @@ PRESETS: Mapping[str, grid.Grid] = {
     curve_changes={
       '-': dataclasses.replace(_WEIGHTS['-'], num_steps=6000),
       '+': _WEIGHTS['+'],
+      # With the power of other PixelCNNs no beta of it uses z.
+      '+v': _WEIGHTS['-'],
     },
     separate_changes={'-': grid.Changes(num_steps=6000)},
   ),
