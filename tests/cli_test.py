@@ -2,6 +2,7 @@
 """Commands answer with an exit status; flags are fields of the records."""
 
 import dataclasses
+import pathlib
 import subprocess
 import sys
 
@@ -209,3 +210,16 @@ def test_a_file_s_content_is_part_of_the_run(call, trainer, arrays):
   arrays(test=np.zeros((3, 4, 4)))
   call('train', f'--dataset={path.name}')
   assert len(directory.runs_below('runs')) == 2
+
+
+def test_a_run_is_prepared_without_training_and_trained_later(call, trainer):
+  command = ('train', '--architecture=--v', '--max_steps=2', '--fake_data')
+  for _ in range(2):
+    status, out, err = call(*command, '--prepare')
+    assert (status, err) == (0, [])
+    (path,) = map(pathlib.Path, out)
+    assert [file.name for file in path.iterdir()] == ['config.json']
+  status, out, _ = call(*command)
+  assert status == 0
+  assert out[-1] == str(path)
+  assert (path / 'result.json').exists()
