@@ -31,6 +31,7 @@ from tfp_rd import config as config_lib
 from tfp_rd import dataset as dataset_lib
 from tfp_rd import errors
 from tfp_rd.cli import command as cli_command
+from tfp_rd.cli import exit_status
 from tfp_rd.run import directory as run_lib
 
 __all__ = ['main']
@@ -60,9 +61,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
   rest = [text for text in rest if text not in signs]
   try:
     work(flag_values, flag_values([command, *rest, '--', *signs])[1:])
-  except (errors.UserError, flags.Error) as e:
+  except flags.Error as e:
     cli_command.print_error(f'benchmarks.accelerator {command}: {e}')
     return 1
+  except (errors.UserError, OSError, KeyboardInterrupt) as e:
+    status, sentence = exit_status.explain(
+      e,
+      name=command,
+      when_interrupted='the same command goes on from the last state written',
+    )
+    cli_command.print_error(f'benchmarks.accelerator {command}: {sentence}')
+    return status
   return 0
 
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -53,7 +54,13 @@ class Artifact:
   about: Mapping[str, Any]
 
 
-def write(artifact: Artifact, path, *, max_mib: Optional[float] = None) -> str:
+def write(
+  artifact: Artifact,
+  path,
+  *,
+  max_mib: Optional[float] = None,
+  keeps_whole: bool = False,
+) -> str:
   """Writes `path`.npz, compressed.
 
   Bits travel as bits, greys of 8 bits as bytes, and arrays of zeros and second
@@ -64,6 +71,7 @@ def write(artifact: Artifact, path, *, max_mib: Optional[float] = None) -> str:
     path: Path without the ending; its folder is made.
     max_mib: The largest file in MiB; a larger one is cut into `path`.npz.0,
       `path`.npz.1 and so on.
+    keeps_whole: Write `path`.npz whole as well, which is read first.
 
   Returns:
     SHA-256 of what was written, by which it is known again.
@@ -94,7 +102,7 @@ def write(artifact: Artifact, path, *, max_mib: Optional[float] = None) -> str:
   }
   content = io.BytesIO()
   np.savez_compressed(content, description=json.dumps(description), **stored)
-  _write_parts(content.getvalue(), path, max_mib)
+  _write(content.getvalue(), _whole(path), max_mib, keeps_whole=keeps_whole)
   return _digest(content.getvalue())
 
 
@@ -178,18 +186,21 @@ def _whole(path):
   return path.with_name(f'{path.name}.npz')
 
 
-def _write_parts(content, path, max_mib):
-  whole = _whole(path)
+def _write(content, whole, max_mib, *, keeps_whole):
+  """Writes the new files before it removes old ones."""
   whole.parent.mkdir(parents=True, exist_ok=True)
-  for old in [whole, *_parts(whole)]:
-    old.unlink(missing_ok=True)
   size = int(max_mib * _MIB) if max_mib else len(content)
-  if len(content) <= size:
+  is_cut = len(content) > size
+  wanted = []
+  if keeps_whole or not is_cut:
     atomic_file.write_atomically(whole, content)
-    return
-  for n, start in enumerate(range(0, len(content), size)):
-    part = whole.with_name(f'{whole.name}.{n}')
-    atomic_file.write_atomically(part, content[start : start + size])
+    wanted.append(whole)
+  if is_cut:
+    for n, start in enumerate(range(0, len(content), size)):
+      wanted.append(whole.with_name(f'{whole.name}.{n}'))
+      atomic_file.write_atomically(wanted[-1], content[start : start + size])
+  for old in {whole, *_parts(whole)} - {*wanted}:
+    old.unlink(missing_ok=True)
 
 
 def _read_parts(path):
@@ -207,7 +218,8 @@ def _parts(whole):
   found = {
     int(file.suffix[1:]): file
     for file in whole.parent.glob(f'{whole.name}.*')
-    if file.suffix[1:].isdigit()
+    # A temporary file has eight hexadecimal digits there.
+    if re.fullmatch(r'[.][0-9]{1,4}', file.suffix)
   }
   return [found[n] for n in sorted(found)]
 

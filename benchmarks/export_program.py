@@ -116,7 +116,13 @@ def export_training(
 
 
 def export(
-  function, arguments: Mapping[str, Any], variables, *, outputs, tf32
+  function,
+  arguments: Mapping[str, Any],
+  variables,
+  *,
+  outputs,
+  tf32,
+  prefix='',
 ) -> tuple[artifact.Program, dict[str, np.ndarray]]:
   """Lowers a function to StableHLO.
 
@@ -128,6 +134,7 @@ def export(
     outputs: A name for each tensor that it returns.
     tf32: Whether factors of float32 products may be rounded to 10 bits, on
       devices that can; this is TensorFlow's default.
+    prefix: Begins the names of constants, which are of this program alone.
 
   Returns:
     program: The program.
@@ -139,7 +146,7 @@ def export(
   arrays = dict(_named_leaves(arguments))
   for n, captured in enumerate(concrete.captured_inputs):
     # Captured tensors that are no variables are constants.
-    name = names.get(id(captured), f'constant_{n}')
+    name = names.get(id(captured), f'{prefix}constant_{n}')
     arrays[name] = variables.get(name, captured)
   inputs = tuple(arrays)
   header = text[text.index('\nmodule @') :].split('\n', 2)[1]

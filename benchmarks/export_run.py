@@ -96,6 +96,7 @@ def export_run(
     'steps_per_call': steps_per_call,
     'tf32_allowed': tf32,
     'versions': _versions(),
+    'max_mib': max_mib,
     'validation': measure.about,
     **_names_of_weights(state),
     'flops_a_step': export_program.flops_a_step(program, arguments),
@@ -166,6 +167,7 @@ class Measure:
       variables,
       outputs=('sums',),
       tf32=False,
+      prefix='evaluate/',
     )
 
   def first_pass(self, beta) -> np.ndarray:

@@ -9,8 +9,7 @@ import benchmarks.quiet  # noqa: F401, before TensorFlow itself
 import numpy as np
 
 from benchmarks import artifact as artifact_lib
-from benchmarks import export_run
-from benchmarks.train_program import KEPT
+from benchmarks import export_run, run_state
 from tfp_rd import config as config_lib
 from tfp_rd import errors, version
 from tfp_rd.cli import command
@@ -23,6 +22,11 @@ __all__ = ['import_run']
 
 # Relative, of R and of D in nats: float32 on two devices.
 _TOLERANCE = 1e-4
+_NAMES = {
+  'weights': 'weights',
+  'average': 'averaged weights',
+  'kept': 'kept weights',
+}
 
 
 def import_run(path, *, run_root: str, data_dir: str = '') -> run_lib.Run:
@@ -45,20 +49,20 @@ def import_run(path, *, run_root: str, data_dir: str = '') -> run_lib.Run:
     OSError: A file cannot be written.
   """
   artifact, digest = artifact_lib.read(path)
-  state, _ = artifact_lib.read(f'{path}.state')
   about = artifact.about
-  _check_same(about, state.about, digest, path)
+  _check_export(about, path)
+  state = run_state.read(path, artifact, digest=digest)
+  progress = state.progress
   config = config_lib.Config.from_dict(about['config'])
   run = run_lib.Run(pathlib.Path(run_root) / config.name, config)
-  _check_not_further(run, state.about['progress']['step'])
+  _check_not_further(run, progress['step'])
   ready, loop_state = export_run.prepare(
     config, data_dir=data_dir, steps_per_call=about['steps_per_call']
   )
   _check_images(ready, artifact, path)
-  _assign(loop_state, artifact, state, path)
-  _check_measured(ready, loop_state, state.about['check'], path)
+  _assign(loop_state, artifact, state)
+  _check_measured(ready, loop_state, state.check, path)
   run = run_lib.create_run(run_root, config)
-  progress = state.about['progress']
   with run_lib.lock(run):
     files = folder.Folder(
       run.path,
@@ -66,22 +70,18 @@ def import_run(path, *, run_root: str, data_dir: str = '') -> run_lib.Run:
       print,
       num_steps=config.training.num_steps,
     )
-    elsewhere.write(run.path, progress['parts'])
     files.write(progress['rows'])
     files.save(progress['rows'])
+    # Last: without the checkpoint it would be said of a training here.
+    elsewhere.write(run.path, progress['parts'], rows=progress['rows'])
   return run
 
 
-def _check_same(about, state, digest, path):
+def _check_export(about, path):
   if 'config' not in about:
     raise errors.UserError(
       f'{path}.npz is a program to be timed, not one of a run; export a run, '
       'by --run=DIR.'
-    )
-  if state.get('program_sha256') != digest:
-    raise errors.UserError(
-      f'{path}.state.npz is of another export than {path}.npz; bring both '
-      'files of one.'
     )
   exported_by = about['versions']['tfp_rd']
   if exported_by != version.__version__:
@@ -118,59 +118,43 @@ def _check_images(ready, artifact, path):
       )
 
 
-def _assign(loop_state, artifact, state, path):
+def _assign(loop_state, artifact, state):
   """Gives the variables of a training the values that it has reached."""
   variables = loop_state.named_variables()
-  program = artifact.programs['train']
-  changed = [name for name in program.inputs if name in program.outputs]
-  values = {
-    **{k: x for k, x in artifact.arrays.items() if k in variables},
-    **{name: state.arrays.get(name) for name in changed},
-  }
-  _check_shapes(values, variables, path)
-  for name, value in values.items():
-    variables[name].assign(value)
-  progress = state.about['progress']
+  for name, value in {**artifact.arrays, **state.arrays}.items():
+    if name in variables:
+      variables[name].assign(value)
+  progress = state.progress
   loop_state.seconds.assign(progress['seconds'])
   if progress['score'] is not None:
     chosen = loop_state.selection.variables_chosen
-    kept = {name: state.arrays.get(f'{KEPT}{name}') for name in chosen}
-    _check_shapes(kept, chosen, path)
     loop_state.selection.put(
-      kept,
+      {name: state.arrays[f'{run_state.KEPT}{name}'] for name in chosen},
       score=progress['score'],
       step=progress['kept_step'],
       is_averaged=progress['is_averaged'],
     )
 
 
-def _check_shapes(values, variables, path):
-  for name, value in values.items():
-    variable = variables[name]
-    kind = None if value is None else (value.dtype.name, value.shape)
-    wanted = (variable.dtype.name, tuple(variable.shape))
-    if kind != wanted:
-      raise errors.UserError(
-        f'{path}.state.npz is of another model: {name} is {kind or "missing"} '
-        f'there and {wanted} here.'
-      )
-
-
 def _check_measured(ready, loop_state, check, path):
   """Refuses weights whose R and D are not those of the device."""
-  beta = check['beta']
-  model = ready.program.model
-  present = [v.numpy() for v in model.variables]
-  loop_state.selection.take()
+  chosen = loop_state.selection.variables_chosen
+  present = {name: variable.numpy() for name, variable in chosen.items()}
   measure = export_run.Measure(ready, ready.program.objective)
-  with precision.without_tf32(), command.silence_startup():
-    ours = measure.first_pass(beta)
-  for variable, value in zip(model.variables, present, strict=True):
-    variable.assign(value)
-  theirs = (check['rate_nats'], check['distortion_nats'])
-  if not np.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE):
-    raise errors.UserError(
-      f'the weights of {path}.state.npz have R {ours[0]:.4f} D {ours[1]:.4f} '
-      f'nats here and R {theirs[0]:.4f} D {theirs[1]:.4f} on their device; '
-      'they are damaged, or a part of them stands in the place of another.'
-    )
+  for which, theirs in check['nats'].items():
+    if which == 'kept':
+      loop_state.selection.take()
+    elif which == 'average':
+      for name, value in ready.program.average.values.items():
+        chosen[name].assign(value)
+    with precision.without_tf32(), command.silence_startup():
+      ours = measure.first_pass(check['beta'])
+    for name, value in present.items():
+      chosen[name].assign(value)
+    if not np.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE):
+      raise errors.UserError(
+        f'the {_NAMES[which]} of {path}.state.npz have R {ours[0]:.4f} D '
+        f'{ours[1]:.4f} nats here and R {theirs[0]:.4f} D {theirs[1]:.4f} on '
+        'their device; they are damaged, or a part of them stands in the '
+        'place of another.'
+      )

@@ -44,17 +44,16 @@ class Validation:
       lambda beta, num_samples: self._point(values, beta, num_samples),
     )
 
-  def first_pass(self, values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the first beta, and R and D in nats of the first pass there.
+  def first_pass(self, values: Mapping[str, Any], beta) -> list[float]:
+    """Returns R and D in nats of the first pass at a beta.
 
     Args:
       values: As of `score`.
+      beta: One of the run's.
     """
-    beta = self._about['betas'][0]
     draws = self._about['num_samples'] / self._seeds.shape[1]
     nats = self._sums(values, beta, 0, 0).mean(axis=1) / draws
-    rate, distortion = nats.tolist()
-    return {'beta': beta, 'rate_nats': rate, 'distortion_nats': distortion}
+    return nats.tolist()
 
   def _point(self, values, beta, num_samples):
     num_batches, num_passes = self._seeds.shape[:2]

@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks import artifact as artifact_lib
-from benchmarks import program_validation, run_program
+from benchmarks import program_validation, run_program, run_state
 from tfp_rd import config as config_lib
 from tfp_rd import errors
 from tfp_rd.training import schedule as schedule_lib
 
-__all__ = ['KEPT', 'train']
+__all__ = ['train']
 
-# Begins the names of kept weights in a state.
-KEPT = 'kept/'
 _SAVE_SECONDS = 120.0
 
 
@@ -49,7 +47,17 @@ def train(
     OSError: The state cannot be written.
   """
   deadline = time.monotonic() + 60 * minutes
-  training = _Training(path)
+  artifact, digest = artifact_lib.read(path)
+  if 'config' not in artifact.about:
+    raise errors.UserError(
+      f'{path}.npz is a program to be timed; export a run, by --run=DIR, to '
+      'train it.'
+    )
+  with run_state.lock(path):
+    return _train(_Training(path, artifact, digest), deadline, say)
+
+
+def _train(training, deadline, say):
   saved, longest = time.monotonic(), 0.0
   while not training.is_finished:
     start = time.monotonic()
@@ -70,15 +78,9 @@ def train(
 class _Training:
   """A run on the device."""
 
-  def __init__(self, path):
-    artifact, self._digest = artifact_lib.read(path)
+  def __init__(self, path, artifact, digest):
+    self._path, self._digest = path, digest
     self._about = about = artifact.about
-    if 'config' not in about:
-      raise errors.UserError(
-        f'{path}.npz is a program to be timed; export a run, by --run=DIR, to '
-        'train it.'
-      )
-    self._path = f'{path}.state'
     self._config = config_lib.Config.from_dict(about['config'])
     training = self._config.training
     self._schedule = schedule_lib.Schedule(
@@ -87,16 +89,16 @@ class _Training:
       steps_per_call=about['steps_per_call'],
     )
     self._device = run_program.Device()
-    self._values = self._device.put(artifact.arrays)
+    inputs = artifact.programs['train'].inputs
+    inputs += artifact.programs['evaluate'].inputs
+    # What a call is given comes with it.
+    known = {name for name in inputs if name in artifact.arrays}
+    self._values = self._device.put({n: artifact.arrays[n] for n in known})
     self._train = self._device.compile(artifact.programs['train'])
     self._validation = program_validation.Validation(
       artifact, self._device, self._config.objective
     )
-    self._variables = [
-      name
-      for name in artifact.programs['train'].inputs
-      if name in artifact.programs['train'].outputs
-    ]
+    self._variables = run_state.variables(artifact)
     self._progress = {
       'step': 0,
       'score': None,
@@ -107,22 +109,20 @@ class _Training:
       'parts': [],
     }
     self._kept = {}
-    self._go_on(path)
+    if run_state.exists(path):
+      self._go_on(run_state.read(path, artifact, digest=self._digest))
     self._seconds, self._begun = [], self._progress['step']
+    self._saved_step = self._begun if run_state.exists(path) else None
     self._parts = self._progress['parts']
 
-  def _go_on(self, path):
-    """Takes up the state of an earlier call, if there is one."""
-    if not artifact_lib.exists(self._path):
-      return
-    state, _ = artifact_lib.read(self._path)
-    if state.about['program_sha256'] != self._digest:
-      raise errors.UserError(
-        f'{self._path}.npz is of another export than {path}.npz; move it away '
-        'to begin at step 0.'
-      )
-    self._progress = dict(state.about['progress'])
-    self._kept = {k: x for k, x in state.arrays.items() if k.startswith(KEPT)}
+  def _go_on(self, state):
+    """Takes up the state of an earlier call."""
+    self._progress = dict(state.progress)
+    self._kept = {
+      name: array
+      for name, array in state.arrays.items()
+      if name.startswith(run_state.KEPT)
+    }
     self._values.update(
       self._device.put({name: state.arrays[name] for name in self._variables})
     )
@@ -141,9 +141,11 @@ class _Training:
     outputs = {name: float(x) for name, x in outputs.items()}
     last = {k: outputs.pop(k) for k in [*outputs] if k.startswith('last_')}
     if bad := [k for k, x in last.items() if not math.isfinite(x)]:
+      last = self._saved_step
       raise errors.UserError(
         f'{bad[0].removeprefix("last_")} stopped being finite between steps '
-        f'{step} and {end}; the state before them is in {self._path}.npz.'
+        f'{step} and {end}; the last state that was written is '
+        f'{"none" if last is None else f"of step {last}"}.'
       )
     self._seconds.append(seconds / (end - step))
     row = {'step': end, **outputs}
@@ -177,37 +179,43 @@ class _Training:
       )
       # On the host, since the next call may take the memory.
       self._kept = {
-        f'{KEPT}{k}': np.array(values[of_model[k]]) for k in of_model
+        f'{run_state.KEPT}{k}': np.array(values[of_model[k]]) for k in of_model
       }
     return score
 
   def _check(self):
-    """Returns R and D of the first pass, which an import must find again."""
-    of_model = self._about['weights']
-    kept = {
-      of_model[name.removeprefix(KEPT)]: value
-      for name, value in self._device.put(self._kept).items()
+    """Returns R and D of one pass, which an import must find again."""
+    weights, averages = self._about['weights'], self._about['averages']
+    beta = self._about['validation']['betas'][0]
+    moved = {'weights': {}}
+    if averages:
+      moved['average'] = {
+        weights[k]: self._values[name] for k, name in averages.items()
+      }
+    if self._kept:
+      kept = self._device.put(self._kept)
+      moved['kept'] = {
+        name: kept[f'{run_state.KEPT}{k}'] for k, name in weights.items()
+      }
+    nats = {
+      name: self._validation.first_pass({**self._values, **values}, beta)
+      for name, values in moved.items()
     }
-    return self._validation.first_pass({**self._values, **kept})
+    return {'beta': beta, 'nats': nats}
 
   def save(self) -> None:
     """Writes the state."""
-    self._progress['parts'] = [*self._parts, self._part()]
-    artifact_lib.write(
-      artifact_lib.Artifact(
-        {},
-        {
-          **{name: np.asarray(self._values[name]) for name in self._variables},
-          **self._kept,
-        },
-        {
-          'program_sha256': self._digest,
-          'progress': self._progress,
-          'check': self._check(),
-        },
-      ),
+    part = self._part()
+    parts = [*self._parts, part] if part['num_steps'] else self._parts
+    self._progress['parts'] = parts
+    arrays = {name: np.asarray(self._values[name]) for name in self._variables}
+    run_state.write(
+      run_state.State({**arrays, **self._kept}, self._progress, self._check()),
       self._path,
+      digest=self._digest,
+      max_mib=self._about['max_mib'],
     )
+    self._saved_step = self._progress['step']
 
   def _part(self):
     steps = self._progress['step'] - self._begun

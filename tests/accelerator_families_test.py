@@ -67,15 +67,12 @@ def steps_on(device, signs, *, conditional, timed=0):
 
 @pytest.fixture(scope='session', autouse=True)
 def device():
-  """The accelerator; each worker of pytest takes another GPU."""
+  """The accelerator; `conftest.py` gives each worker of pytest a GPU."""
   if not DEVICE:
     pytest.skip('TFP_RD_ACCELERATOR names no device; see `make accelerator`')
-  if DEVICE != 'GPU':
-    return DEVICE
-  gpus = tf.config.list_logical_devices('GPU')
-  assert gpus, 'TensorFlow sees no GPU here.'
-  worker = os.environ.get('PYTEST_XDIST_WORKER', 'gw0')
-  return gpus[int(worker.removeprefix('gw')) % len(gpus)].name
+  if DEVICE == 'GPU':
+    assert tf.config.list_logical_devices('GPU'), 'TensorFlow sees no GPU here.'
+  return f'/{DEVICE.strip("/")}'
 
 
 @pytest.mark.parametrize('conditional', [False, True])
@@ -91,6 +88,10 @@ def test_five_steps_are_those_of_the_cpu(
     # The rate, which starts near 0, is a difference of two log-densities.
     scale = max(abs(here[name]), abs(here['marginal_log_prob']))
     assert abs(there[name] - here[name]) < 1e-3 * scale, name
-  moved = [np.abs(a - b).max() for a, b in zip(weights, expected, strict=True)]
-  assert max(moved) < 0.01
+  # Adam moves a weight by up to 1e-3 a step, whatever its gradient is, so that
+  # the few that are near 0 may part.
+  apart = [
+    np.abs(a - b).ravel() for a, b in zip(weights, expected, strict=True)
+  ]
+  assert np.concatenate(apart).mean() < 0.02 * NUM_STEPS * 1e-3
   record_property('steps_per_s', f'{per_s:.3g} on {device}')

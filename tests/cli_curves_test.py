@@ -75,7 +75,7 @@ def test_flags_change_the_curves_of_such_a_preset_alone(call, trainer):
   argv = ('--preset=mnist', '--fake_data')
   found = curves(call, *argv, '--beta_min=0.1', '--batch_size=6')
   assert {repr(c.objective) for c in found} == {
-    'multi_rate(beta_min=0.1, num_groups=3, weight_power=0.15)',
+    'multi_rate(beta_min=0.1, num_groups=3, weight_power=-0.5)',
     'beta_elbo(beta=1.0)',
   }
 

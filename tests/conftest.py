@@ -4,6 +4,14 @@
 import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+if os.environ.get('TFP_RD_ACCELERATOR') == 'GPU':
+  # TensorFlow takes the memory of every GPU that it sees.
+  gpus = os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',')
+  worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+  os.environ['CUDA_VISIBLE_DEVICES'] = (
+    gpus[worker % len(gpus)] if gpus != [''] else f'{worker}'
+  )
+  os.environ.setdefault('TF_FORCE_GPU_ALLOW_GROWTH', 'true')
 
 # isort: split
 import collections

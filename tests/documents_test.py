@@ -9,13 +9,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+import tfp_rd
 from benchmarks import documents
 from tfp_rd import errors
+from tfp_rd.curve import collection
 from tfp_rd.report import report
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / 'docs'
-# The share of pixels that differ by a fifth of the scale: another version of a
-# font may move some.
+# Matplotlib's version; another one may place texts elsewhere.
+DRAWN_WITH = '3.11.2'
+# Then this share of pixels may differ by a fifth of the scale.
 FAR = 2e-4
 
 
@@ -35,7 +38,8 @@ def drawn(tmp_path_factory):
 
 @pytest.mark.parametrize('name', documents.FIGURES)
 def test_a_figure_is_drawn_from_the_results(name, drawn):
-  assert share_that_differs(DOCS / name, drawn / name) < FAR
+  far = 0 if matplotlib.__version__ == DRAWN_WITH else FAR
+  assert share_that_differs(DOCS / name, drawn / name) <= far
 
 
 def test_a_figure_without_one_of_the_curves_is_another(tmp_path):
@@ -59,16 +63,36 @@ def test_every_figure_is_shown():
     assert any(f']({name})' in text for text in texts), name
 
 
-def test_the_numbers_of_the_gallery_are_those_of_the_report(tmp_path):
-  root = documents.ROOT / 'results' / 'binarized_mnist'
-  report.write_report(root, tmp_path)
-  table = (tmp_path / 'table.md').read_text()
+def test_the_numbers_of_the_gallery_are_those_of_the_results():
+  curves = collection.load_curves(documents.ROOT / 'results/binarized_mnist')
+  points = {
+    (curve.name, point.is_one_run, point.beta): point.test
+    for curve in curves
+    for point in curve.points
+  }
   text = (documents.ROOT / 'README.md').read_text()
   gallery = re.search(r'## Gallery\n(.*?)\n## ', text, re.DOTALL)[1]
-  numbers = re.findall(r'\d+\.\d\d(?!\d)', gallery)
-  assert len(numbers) >= 6
-  for number in numbers:
-    assert f' {number} ± ' in table, number
+  gallery = ' '.join(gallery.split())
+  low, high = (points['-+-', True, beta] for beta in (0.05, 3))
+  alone, keeps = points['-+v', False, 1], points['-+-', True, 0.55]
+  said = [
+    f'`-+-` goes from R = {low.rate.nats:.2f} at beta 0.05 to R = '
+    f'{high.rate.nats:.2f} at beta 3',
+    f'`-+v` has -ELBO = {-alone.elbo.nats:.2f} nats and R = '
+    f'{alone.rate.nats:.2f}:',
+    f'the model at beta 0.55 has R = {keeps.rate.nats:.2f}, of which its '
+    f'decoder makes use, and -ELBO = {-keeps.elbo.nats:.2f}.',
+  ]
+  for rate_nats, phrase in (
+    (20, 'at 20 nats `{}`, with a PixelCNN, has the least distortion, D = {}'),
+    (30, 'at 30 nats `{}`, with independent pixels, D = {}'),
+  ):
+    best = tfp_rd.best_at_rate(curves, rate_nats).best
+    said.append(phrase.format(best.name, f'{best.distortion.nats:.2f}'))
+  for phrase in said:
+    assert phrase in gallery
+  numbers = re.findall(r'= (\d+\.\d+)', gallery)
+  assert len(numbers) == sum(phrase.count('= ') for phrase in said)
 
 
 def test_a_table_without_a_place_is_an_error():

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run that is trained under JAX is the run that is trained here."""
 
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import accelerator, artifact, export_run
+from benchmarks import (
+  accelerator,
+  artifact,
+  export_run,
+  import_run,
+  run_state,
+)
 from tfp_rd import errors
 from tfp_rd import point as point_lib
 from tfp_rd.cli import __main__ as dispatcher
-from tfp_rd.run import directory
+from tfp_rd.run import directory, elsewhere
 from tfp_rd.training import checkpoint, scoring
 
 TRAIN = (
@@ -188,46 +195,126 @@ def score_under_xla(run):
 @pytest.mark.slow
 @pytest.mark.parametrize('exported', [()], indirect=True)
 def test_what_does_not_belong_is_refused_and_the_run_untouched(
-  exported, tmp_path, capsys
+  exported, tmp_path, capsys, monkeypatch
 ):
   folder, _ = exported
   whole, _ = artifact.read(folder / 'there.state')
-  (kernel, *_) = (
-    name
-    for name, x in whole.arrays.items()
-    if name.startswith('kept/') and x.ndim > 1 and x.shape[-1] == x.shape[-2]
-  )
-  (oblong, *_) = (
-    name
-    for name, x in whole.arrays.items()
-    if x.ndim == 2 and x.shape[0] != x.shape[1]
-  )
-  less = {k: x for k, x in whole.arrays.items() if k != oblong}
-  cases = {
-    'another model': {**whole.arrays, oblong: whole.arrays[oblong].T},
-    'another model: ' + oblong: less,
-    'on their device': {
-      **whole.arrays,
-      kernel: whole.arrays[kernel].swapaxes(-1, -2),
-    },
-  }
-  for said, arrays in cases.items():
-    path = tmp_path / 'there'
-    shutil.copy(folder / 'there.npz', f'{path}.npz')
-    state = artifact.Artifact({}, arrays, whole.about)
+  root, path = tmp_path / 'runs', tmp_path / 'there'
+  shutil.copy(folder / 'there.npz', f'{path}.npz')
+
+  def refused(said, *, commands=('import',), arrays=whole.arrays, **about):
+    state = artifact.Artifact({}, arrays, {**whole.about, **about})
     artifact.write(state, f'{path}.state')
-    root = tmp_path / 'runs'
-    assert accelerator.main(['import', str(path), f'--run_root={root}']) == 1
-    assert said in capsys.readouterr().err
+    for command in commands:
+      flags = [f'--run_root={root}'] if command == 'import' else []
+      assert accelerator.main([command, str(path), *flags]) == 1
+      said_there = capsys.readouterr().err
+      assert said in said_there
+      assert said_there.count('\n') == 1
     assert not root.exists()
-  about = {**whole.about, 'program_sha256': '0' * 64}
-  artifact.write(artifact.Artifact({}, whole.arrays, about), f'{path}.state')
-  for command in ('train', 'import'):
-    assert accelerator.main([command, str(path)]) == 1
-    assert 'of another export' in capsys.readouterr().err
-  call('import', folder / 'there', f'--run_root={root}')
-  before = {p: p.read_bytes() for p in root.rglob('*') if p.is_file()}
-  arguments = ['import', str(folder / 'there'), f'--run_root={root}']
-  assert accelerator.main(arguments) == 1
-  assert 'is at step 12 already' in capsys.readouterr().err
-  assert before == {p: p.read_bytes() for p in root.rglob('*') if p.is_file()}
+
+  def turned(name):
+    return {**whole.arrays, name: whole.arrays[name].swapaxes(-1, -2)}
+
+  def shaped(prefix, *, square):
+    return next(
+      name
+      for name, x in whole.arrays.items()
+      if name.startswith(prefix)
+      and x.ndim > 1
+      and (x.shape[-1] == x.shape[-2]) == square
+    )
+
+  for prefix in ('kept/', 'model/', 'training/program/average/'):
+    refused('on their device', arrays=turned(shaped(prefix, square=True)))
+  both = {'commands': ('train', 'import')}
+  oblong = shaped('model/', square=False)
+  refused('another model', arrays=turned(oblong), **both)
+  less = {k: x for k, x in whole.arrays.items() if k != oblong}
+  refused(f'{oblong} is missing', arrays=less, **both)
+  refused('of another export', program_sha256='0' * 64, **both)
+  refused('written by tfp_rd 0.0.1', tfp_rd='0.0.1', **both)
+  progress = whole.about['progress']
+  refused('no record', progress=None, **both)
+  refused("step is 'four'", progress={**progress, 'step': 'four'}, **both)
+  content = pathlib.Path(f'{path}.state.npz').read_bytes()
+  pathlib.Path(f'{path}.state.npz').write_bytes(content[:-99])
+  assert accelerator.main(['import', str(path), f'--run_root={root}']) == 1
+  assert 'bring it again' in capsys.readouterr().err.replace('copy', 'bring')
+  with monkeypatch.context() as patch:
+    patch.setattr(import_run.version, '__version__', '9.9')
+    refused('was exported by tfp_rd')
+  artifact.write(whole, f'{path}.state')
+  loaded = import_run.export_run.prepare
+  with monkeypatch.context() as patch:
+    patch.setattr(
+      import_run.export_run,
+      'prepare',
+      lambda *args, **kwargs: inverted(*loaded(*args, **kwargs)),
+    )
+    refused('with other images')
+
+
+def inverted(ready, state):
+  return ready._replace(validation=1 - ready.validation), state
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('exported', [()], indirect=True)
+def test_a_run_that_has_gone_further_is_left_as_it_is(
+  exported, tmp_path, capsys
+):
+  folder, flags = exported
+  there, root = str(folder / 'there'), tmp_path / 'runs'
+  run = run_of(root, *flags)
+  for step, said in ((1, 'was begun here'), (12, 'is at step 12 already')):
+    index = run.path / 'checkpoint' / f'ckpt-{step}.index'
+    index.parent.mkdir(exist_ok=True)
+    index.touch()
+    assert accelerator.main(['import', there, f'--run_root={root}']) == 1
+    assert said in capsys.readouterr().err
+    assert len([*run.path.rglob('*')]) == 3
+    index.unlink()
+  call('import', there, f'--run_root={root}')
+  assert elsewhere.read(run.path)['trained_on']
+  # Trained again from the start, it was not trained there.
+  shutil.rmtree(run.path / 'checkpoint')
+  command = [*TRAIN, *flags, f'--run_root={root}', '--steps_per_call=2']
+  assert dispatcher.main(command) == 0
+  assert 'trained_on' not in run.result
+
+
+def test_a_run_that_has_begun_is_not_exported(tmp_path, capsys):
+  run = run_of(tmp_path)
+  (run.path / 'checkpoint').mkdir()
+  (run.path / 'checkpoint' / 'ckpt-1.index').touch()
+  assert accelerator.main(['export', f'--run={run.path}']) == 1
+  assert 'has begun' in capsys.readouterr().err
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+  digest = write_arrays(tmp_path / 'a')
+
+  def fail(*_):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(artifact.atomic_file, 'write_atomically', fail)
+  for max_mib in (None, 0.0005):
+    with pytest.raises(OSError, match='No space'):
+      write_arrays(tmp_path / 'a', max_mib=max_mib)
+  assert artifact.read(tmp_path / 'a')[1] == digest
+
+
+def test_a_whole_file_may_stay_beside_its_parts(tmp_path):
+  digest = write_arrays(tmp_path / 'a', max_mib=0.0005, keeps_whole=True)
+  (tmp_path / 'a.npz.12345678').touch()  # A temporary file.
+  for _ in range(2):
+    assert artifact.read(tmp_path / 'a')[1] == digest
+    (tmp_path / 'a.npz').unlink(missing_ok=True)
+
+
+def test_an_export_is_trained_by_one_process(tmp_path):
+  second = run_state.lock(tmp_path / 'a')
+  refused = pytest.raises(errors.UserError, match='another process')
+  with run_state.lock(tmp_path / 'a'), refused, second:
+    pass

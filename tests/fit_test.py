@@ -192,8 +192,8 @@ def test_metrics_are_gone_on_with_and_never_with_other_numbers(
   assert done.metrics == whole.metrics
   path = tmp_path / 'metrics.csv'
   lines = path.read_text().splitlines()
-  # The last digit of the number before the last, in the row of step 2.
-  place = lines[2].rindex(',', 0, lines[2].rindex(',')) - 1
+  # The last digit of the last number in the row of step 2.
+  place = len(lines[2].rstrip(',')) - 1
   assert lines[2][place].isdigit()
   digit = str((int(lines[2][place]) + 1) % 10)
   lines[2] = lines[2][:place] + digit + lines[2][place + 1 :]

@@ -18,7 +18,7 @@ from tfp_rd.cli import report as report_command
 from tfp_rd.estimate import Value
 from tfp_rd.measure import finished_run
 from tfp_rd.run import directory, measures, sealed
-from tfp_rd.training import experiment
+from tfp_rd.training import ancestry, experiment
 
 CURVE = config.Config(
   data=config.DataConfig('templates(num_templates=3, side=2)'),
@@ -155,8 +155,8 @@ def test_what_is_there_is_not_measured_again(runs, monkeypatch):
     finished_run.measure_run(curve, Draw(), betas=betas)
   assert Draw.calls == [0.8, 0.1]
   # Nor are the weights restored where the result says which they are.
-  monkeypatch.setattr(experiment, 'restore', None)
-  monkeypatch.setattr(experiment, 'restore_models', None)
+  monkeypatch.setattr(ancestry, 'restore', None)
+  monkeypatch.setattr(ancestry, 'restore_models', None)
   file = finished_run.measure_run(curve, Draw(), betas=(0.1, 0.8))
   assert file.betas == (0.1, 0.8)
 
