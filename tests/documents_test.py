@@ -16,8 +16,8 @@ from tfp_rd.curve import collection
 from tfp_rd.report import report
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / 'docs'
-# Matplotlib's version; another one may place texts elsewhere, and then this share
-# of pixels may differ by a fifth of the scale.
+# Matplotlib's version; another one may place texts elsewhere, and then this
+# share of pixels may differ by a fifth of the scale.
 DRAWN_WITH = '3.11.2'
 FAR = 0.01
 

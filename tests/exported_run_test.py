@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run that is trained under JAX is the run that is trained here."""
 
+import json
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -318,3 +321,27 @@ def test_an_export_is_trained_by_one_process(tmp_path):
   refused = pytest.raises(errors.UserError, match='another process')
   with run_state.lock(tmp_path / 'a'), refused, second:
     pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('exported', [()], indirect=True)
+def test_a_run_is_trained_without_tensorflow(exported, tmp_path):
+  folder, _ = exported
+  shutil.copy(folder / 'there.npz', tmp_path / 'there.npz')
+  code = (
+    'import sys\n'
+    'for name in sys.argv.pop().split():\n'
+    '  sys.modules[name] = None\n'
+    'from benchmarks import accelerator\n'
+    "sys.exit(accelerator.main(['train', sys.argv[1], '--minutes=0']))"
+  )
+  absent = 'tensorflow tensorflow_probability tf_keras sklearn matplotlib tqdm'
+  done = subprocess.run(
+    [sys.executable, '-c', code, tmp_path / 'there', absent],
+    cwd=pathlib.Path(__file__).parents[1],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  record = json.loads(done.stdout.splitlines()[-1])
+  assert (record['step'], record['is_finished']) == (STEPS, False)
