@@ -31,14 +31,20 @@ def test_there_are_some():
 
 
 def test_they_are_runs_of_the_preset(run):
-  cells = {
+  grid = preset.PRESETS['mnist']
+  annealed = dataclasses.replace(
+    grid,
+    architectures=('-+v', '-++', '++v'),
+    objectives=('beta_elbo(beta=1.0, kl_annealing_steps=1500)',),
+  )
+  names = {
     dataclasses.replace(
       cell,
       training=dataclasses.replace(cell.training, precision='bfloat16'),
     ).name
-    for cell in preset.PRESETS['mnist'].cells()
+    for cell in (*grid.cells(), *annealed.cells())
   }
-  assert run.path.name in cells
+  assert run.path.name in names
 
 
 def test_they_have_all_files_but_weights_and_fit_into_ten_megabytes(run):
