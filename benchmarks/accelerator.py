@@ -38,7 +38,7 @@ __all__ = ['main']
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-  """Runs one of the two commands; returns its exit status."""
+  """Runs one of the four commands; returns its exit status."""
   commands = {
     'export': (_define_export, _export),
     'run': (_define_run, _run),
@@ -204,7 +204,7 @@ def _run(flag_values, arguments):
     arguments, 'PATH, as export --output has it'
   )
   artifact, _ = artifact_lib.read(path)
-  if 'steps_per_call' not in artifact.about or 'config' in artifact.about:
+  if 'config' in artifact.about:
     raise errors.UserError(
       f'{path}.npz is a run, to be trained by `train`; export a family to time '
       'it.'

@@ -154,7 +154,7 @@ def _parsed(stored):
 def _packed(array):
   """Returns how an array travels, and what of it does."""
   content = array.tobytes()
-  if array.size > 1 and not any(content):
+  if array.size > 1 and not np.frombuffer(content, np.uint8).any():
     return 'zeros', None
   if array.dtype == np.float32 and array.size > 1:
     if array.astype(bool).astype(np.float32).tobytes() == content:
